@@ -1,0 +1,81 @@
+// The listeners of a running gateway: its own, before Fastify's router, and the admin's. They open
+// and close together, and closing lets what is under way end first.
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import Fastify from 'fastify';
+import { openAdmin } from '../admin/api.ts';
+import type { Composed } from './gateway.ts';
+import type { Config } from '../core/rules/config.ts';
+import { openServer, refuseUnparsed } from '../io/door.ts';
+import { mount } from './mount.ts';
+
+export interface Listeners {
+  /** `host:port` as bound. */
+  readonly gateway: string;
+  readonly admin: string | undefined;
+  close(): Promise<void>;
+}
+
+export interface Shown {
+  /** The applied configuration, secrets masked. */
+  readonly masked: () => unknown;
+  /** Of the last reload that was refused. */
+  readonly refused: () => readonly string[];
+}
+
+export async function openListeners(composed: Composed, config: Config, shown: Shown): Promise<Listeners> {
+  const { gateway, metrics } = composed;
+  const app = Fastify({
+    logger: false,
+    // Only upgrades get as far as Fastify's router; everything else is answered before it.
+    serverFactory: () => openServer(config, composed.handler.handle),
+    clientErrorHandler: refuseUnparsed,
+  });
+  await app.register((inner) => mount(inner, composed));
+  let listening = false;
+  try {
+    await app.listen({ host: config.listen.host, port: config.listen.port });
+    listening = true;
+    const admin = config.admin === 'off' ? undefined : await openAdmin({
+      gateway,
+      config: () => gateway.live.config,
+      masked: shown.masked,
+      problems: shown.refused,
+      metrics: () => metrics.text(),
+      listening: () => listening,
+      draining: () => composed.draining(),
+      token: config.adminToken,
+    }, config.admin);
+    return {
+      gateway: printAddress(app.server.address() as AddressInfo),
+      admin: admin && `${admin.address}:${admin.port}`,
+      async close() {
+        listening = false;
+        composed.drain();
+        await drained(composed, app.server, config.limits.drainMs);
+        await app.close();
+        await admin?.close();
+      },
+    };
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+}
+
+/** No new connections; those under way end their request, or are ended when the time is over. */
+async function drained(composed: Composed, server: Server, drainMs: number): Promise<void> {
+  const { clock } = composed.gateway;
+  const until = clock.mono() + drainMs;
+  const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
+  while (composed.handler.active() > 0 && clock.mono() < until) {
+    server.closeIdleConnections();
+    await new Promise<void>((resolve) => void setTimeout(resolve, 20));
+  }
+  server.closeAllConnections();
+  await closed;
+}
+
+function printAddress({ address, port }: AddressInfo): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}

@@ -1,0 +1,39 @@
+// How an answer goes out: what the upstream said, less what was meant for one hop, plus what an
+// intermediary adds (RFC 9110 §7.6, RFC 9111 §5.1, RFC 9211).
+import { cacheStatus } from '../http/cache-status.ts';
+import { endToEnd, type Fields, keepFields } from '../http/message.ts';
+import { mapBack } from '../http/origin.ts';
+import type { ReadRule } from '../rules/config.ts';
+import type { Verdict } from '../verdict.ts';
+
+export interface Client {
+  readonly scheme: 'http' | 'https';
+  readonly authority: string;
+}
+
+export interface Dressing {
+  readonly verdict: Verdict;
+  readonly client: Client;
+  /** Of the upstream, where its addresses are to be mapped back to the client's. */
+  readonly origin: string | undefined;
+  readonly rule?: ReadRule | undefined;
+  /** Given for what comes from the cache. */
+  readonly ageMs?: number;
+}
+
+/** The fields of an answer to a client, from those of the upstream or of an entry. */
+export function dress(fields: Fields, dressing: Dressing): string[] {
+  const { verdict, client, origin, rule, ageMs } = dressing;
+  let dressed = endToEnd(fields);
+  if (origin !== undefined) dressed = [...mapBack(dressed, origin, client)];
+  if (ageMs !== undefined) {
+    dressed = keepFields(dressed, (name) => name !== 'age');
+    dressed.push('Age', String(Math.max(0, Math.floor(ageMs / 1000))));
+  }
+  if (rule !== undefined && rule.clientCache !== 'pass' && verdict.kind !== 'pass') {
+    dressed = keepFields(dressed, (name) => name !== 'cache-control' && name !== 'expires');
+    dressed.push('Cache-Control', rule.clientCache);
+  }
+  dressed.push('Via', '1.1 everfresh', 'Cache-Status', cacheStatus(verdict));
+  return dressed;
+}

@@ -1,0 +1,62 @@
+// What the cache keeps: an answer, what is needed to judge it again, and the recipe to fetch it
+// again. Entries are immutable; a newer answer is a new entry.
+import type { Fields } from '../http/message.ts';
+
+declare const brand: unique symbol;
+/** SHA-256 (base64url) over the length-prefixed parts of what a request means. */
+export type Key = string & { readonly [brand]: 'key' };
+/** A random id of one history of the store. */
+export type Epoch = string & { readonly [brand]: 'epoch' };
+/** Number of touches so far in an epoch. */
+export type Seq = number & { readonly [brand]: 'seq' };
+
+/** How to fetch an entry again, with nothing of its reader's but what is in its key. */
+export interface Recipe {
+  readonly kind: 'http';
+  readonly method: string;
+  readonly target: string;
+  readonly fields: Fields;
+  /** The pattern of the route whose rule made it. */
+  readonly pattern: string;
+  /** The path as matched, without the query. */
+  readonly path: string;
+  /** Set where `hosts` are configured: passed on as `Host`. */
+  readonly host?: string;
+}
+
+export interface Entry {
+  readonly kind: 'answer';
+  readonly key: Key;
+  readonly epoch: Epoch;
+  /** The seq that was known before the fetch began. */
+  readonly asOf: Seq;
+  readonly tags: readonly string[];
+  readonly recipe: Recipe;
+  readonly status: number;
+  readonly reason: string;
+  /** End-to-end fields as received. */
+  readonly fields: Fields;
+  readonly body: Uint8Array;
+  /** Wall-clock milliseconds when the answer had arrived. */
+  readonly receivedAt: number;
+  /** RFC 9111 §4.2.3, corrected_initial_age, in milliseconds. */
+  readonly initialAgeMs: number;
+  /** RFC 9111 §4.2.1, freshness_lifetime, in milliseconds, by the operator's word or the upstream's. */
+  readonly freshMs: number;
+  /** How long after that it may be given while it is fetched again, or when the upstream fails. */
+  readonly staleWhileRevalidateMs: number;
+  readonly staleIfErrorMs: number;
+  /** What readers with credentials may do with it: RFC 9111 §3.5. */
+  readonly shareable: 'everyone' | 'authorization' | 'no';
+  readonly fetchMs: number;
+}
+
+/** Stands at the key without request fields and says which fields tell the variants apart. */
+export interface VaryMarker {
+  readonly kind: 'vary';
+  readonly key: Key;
+  /** Lower-case names, sorted. */
+  readonly names: readonly string[];
+}
+
+export type Kept = Entry | VaryMarker;

@@ -1,0 +1,33 @@
+// What everfresh tells the upstream about the way a request took. A client's own word about it is
+// believed, and passed on, only where it comes from a proxy that the operator trusts.
+import { type Fields, keepFields } from '../http/message.ts';
+import type { Config } from '../rules/config.ts';
+
+export interface Way {
+  readonly id: string;
+  /** The peer's address. */
+  readonly remote: string;
+  readonly peerTrusted: boolean;
+  readonly scheme: 'http' | 'https';
+  readonly authority: string;
+}
+
+const WAY = new Set([
+  'forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-port',
+]);
+
+/** Adds Via and X-Forwarded-*, in place of what an untrusted client claims. */
+export function forwardedFields(fields: Fields, way: Way, config: Config): string[] {
+  const kept = way.peerTrusted ? [...fields] : keepFields(fields, (name) => !WAY.has(name));
+  const has = (wanted: string): boolean =>
+    kept.some((text, i) => i % 2 === 0 && text.toLowerCase() === wanted);
+  kept.push('X-Forwarded-For', way.remote);
+  if (!has('x-forwarded-proto')) kept.push('X-Forwarded-Proto', way.scheme);
+  if (!has('x-forwarded-host') && way.authority !== '') {
+    kept.push('X-Forwarded-Host', way.authority);
+  }
+  if (!has('x-request-id')) kept.push('X-Request-Id', way.id);
+  kept.push('Via', '1.1 everfresh');
+  if (config.hosts.length > 0) kept.push('Host', way.authority);
+  return kept;
+}

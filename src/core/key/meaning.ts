@@ -1,0 +1,111 @@
+// What a read means: which rule speaks for it, which entry it asks for, under which tags that entry
+// stands and how it is fetched. Keys are SHA-256 over length-prefixed parts, so that no two
+// different requests can be joined into one.
+import { createHash } from 'node:crypto';
+import type { Key, Recipe } from '../entry/entry.ts';
+import { endToEnd, field, type Fields, hasField, type RequestHead } from '../http/message.ts';
+import { variantPart } from '../http/vary.ts';
+import { structuralTags, type Bound } from '../plan/tags.ts';
+import type { Config, ReadRule, Route } from '../rules/config.ts';
+import type { PassBecause } from '../verdict.ts';
+import { isCanonicalPath } from './path.ts';
+import { shownQuery } from './query.ts';
+import { askingWith, type Asking, keyedAlways, shownFields } from './shown.ts';
+
+/** Changes whenever what a key is made of does. */
+const KEY_FORMAT = 'everfresh-key-1';
+
+export interface ReadRequest extends RequestHead {
+  readonly path: string;
+  readonly query: string | undefined;
+  /** Lower case, as `Host` says it. */
+  readonly authority: string;
+  readonly hasBody: boolean;
+}
+
+export interface Cacheable {
+  readonly kind: 'cacheable';
+  readonly route: Route;
+  readonly rule: ReadRule;
+  readonly params: Bound;
+  /** Of the answer that no request field tells apart; `variantKey` makes the others. */
+  readonly key: Key;
+  readonly tags: readonly string[];
+  readonly recipe: Recipe;
+  readonly asking: Asking;
+  /** The request's end-to-end fields: by these variants are told apart, never by nominated ones. */
+  readonly telling: Fields;
+}
+
+export type Meaning =
+  | Cacheable
+  | { readonly kind: 'pass'; readonly because: PassBecause; readonly route?: Route };
+
+export type Matcher = (path: string) => { route: Route; params: Bound } | undefined;
+
+/** Says what a GET or HEAD means under this configuration. */
+export function meaningOf(request: ReadRequest, config: Config, match: Matcher): Meaning {
+  const matched = match(request.path);
+  const rule = matched?.route.reads.get('GET');
+  if (matched === undefined) return { kind: 'pass', because: 'no-rule' };
+  const { route, params } = matched;
+  const pass = (because: PassBecause): Meaning => ({ kind: 'pass', because, route });
+  if (rule === undefined) return pass('no-rule');
+  // A GET's body has no defined meaning (RFC 9110 §9.3.1) and is in no key.
+  if (request.hasBody) return pass('request-body');
+  if (hasField(request.fields, 'upgrade')) return pass('upgrade');
+  if (!isCanonicalPath(request.path)) return pass('path-not-canonical');
+  const query = shownQuery(request.query, rule);
+  const fields = shownFields(request.fields, rule, config.credentials);
+  const host = config.hosts.length > 0 ? request.authority : undefined;
+  const recipe: Recipe = {
+    kind: 'http',
+    method: 'GET',
+    target: query === undefined ? request.path : `${request.path}?${query}`,
+    fields,
+    pattern: route.pattern,
+    path: request.path,
+    ...(host === undefined ? {} : { host }),
+  };
+  return {
+    kind: 'cacheable',
+    route,
+    rule,
+    params,
+    recipe,
+    key: primaryKey(rule, recipe),
+    tags: structuralTags(route, params, query),
+    asking: askingWith(request.fields, config.credentials),
+    telling: endToEnd(request.fields),
+  };
+}
+
+/** The key of the variant that these request fields choose, by the fields that a `Vary` named. */
+export function variantKey(primary: Key, names: readonly string[], fields: Fields): Key {
+  if (names.length === 0) return primary;
+  const parts = [KEY_FORMAT, 'variant', primary];
+  for (const name of names) parts.push(name, variantPart(name, fields));
+  return hashParts(parts);
+}
+
+function primaryKey(rule: ReadRule, recipe: Recipe): Key {
+  const parts = [KEY_FORMAT, recipe.method, rule.hash, recipe.host ?? '', recipe.target];
+  // A field that the operator lists counts by its absence as well.
+  const names = new Set(rule.headers ?? namesOf(recipe.fields));
+  for (const name of [...names].sort()) {
+    if (!keyedAlways(name, rule)) continue;
+    parts.push(name, hasField(recipe.fields, name) ? '1' : '0', field(recipe.fields, name) ?? '');
+  }
+  return hashParts(parts);
+}
+
+function namesOf(fields: Fields): string[] {
+  const names: string[] = [];
+  for (let i = 0; i < fields.length; i += 2) names.push(fields[i]!.toLowerCase());
+  return names;
+}
+
+function hashParts(parts: readonly string[]): Key {
+  const joined = parts.map((part) => `${part.length}:${part}`).join('');
+  return createHash('sha256').update(joined).digest('base64url') as Key;
+}

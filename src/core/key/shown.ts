@@ -1,0 +1,102 @@
+// Which fields of a request the upstream may see when a shared entry is filled, and which of them
+// tell answers apart. What is neither keyed nor governed by `Vary` never reaches the upstream.
+import type { Fields } from '../http/message.ts';
+import { endToEnd, keepFields } from '../http/message.ts';
+import { canonicalAcceptEncoding } from '../http/vary.ts';
+import type { Credentials, ReadRule } from '../rules/config.ts';
+
+export type Asking = 'none' | 'authorization' | 'other';
+
+// Fields that describe the way the request took, the client's own cache or one exchange.
+const NEVER_SHOWN = new Set([
+  'host', 'via', 'forwarded', 'max-forwards', 'expect', 'content-length', 'content-type', 'trailer',
+  'if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range',
+  'cache-control', 'pragma', 'age', 'cache-status', 'x-cache', 'date', 'connection',
+  'x-real-ip', 'x-client-ip', 'x-cluster-client-ip', 'true-client-ip', 'client-ip', 'x-host',
+  'x-original-url', 'x-original-uri', 'x-original-host', 'x-rewrite-url', 'x-override-url',
+  'x-http-method', 'x-http-method-override', 'x-method-override', 'x-http-host-override',
+  'everfresh-refresh',
+]);
+
+// Known not to decide what an API answers. Under `ttl` they are neither keyed nor shown.
+const HARMLESS = new Set([
+  'user-agent', 'traceparent', 'tracestate', 'baggage', 'x-request-id', 'x-correlation-id',
+  'request-id', 'correlation-id', 'x-amzn-trace-id', 'x-cloud-trace-context', 'uber-trace-id',
+  'sentry-trace', 'x-datadog-trace-id', 'x-datadog-parent-id', 'x-datadog-sampling-priority',
+  'newrelic', 'dnt', 'upgrade-insecure-requests', 'priority', 'referer', 'from', 'purpose',
+  'x-requested-with', 'x-purpose', 'sec-gpc',
+]);
+
+const harmless = (name: string): boolean =>
+  HARMLESS.has(name) || name.startsWith('sec-fetch-') || name.startsWith('sec-ch-') ||
+  name.startsWith('x-b3-');
+
+/** Never reaches the upstream on a shared fill, whatever the rule. */
+export const neverShown = (name: string): boolean =>
+  NEVER_SHOWN.has(name) || name.startsWith('x-forwarded-') || name.startsWith('cf-');
+
+/** `Vary` decides over these, also where the operator lists `headers`. */
+export const governedByVary = (name: string): boolean =>
+  name.startsWith('accept') || name === 'origin';
+
+/** What in a request says who is asking. */
+export function askingWith(fields: Fields, credentials: Credentials): Asking {
+  let asking: Asking = 'none';
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i]!.toLowerCase();
+    if (name === 'authorization') {
+      if (asking === 'none' && credentials.headers.includes(name)) asking = 'authorization';
+    } else if (name === 'cookie') {
+      if (namesReader(fields[i + 1]!, credentials)) asking = 'other';
+    } else if (credentials.headers.includes(name)) {
+      asking = 'other';
+    }
+  }
+  return asking;
+}
+
+/** The fields that a fill of a shared entry shows to the upstream, in the order they came. */
+export function shownFields(fields: Fields, rule: ReadRule, credentials: Credentials): string[] {
+  // Tags that are read from the answer need it uncoded.
+  const uncoded = rule.tags.some(({ parts }) => parts.some((part) => part.kind === 'value' && part.from === 'response.body'));
+  const shown = keepFields(endToEnd(fields), (name) => {
+    if (uncoded && name === 'accept-encoding') return false;
+    if (rule.headers?.includes(name)) return name !== 'host' && name !== 'content-length';
+    if (neverShown(name) || isCredential(name, credentials)) return false;
+    if (governedByVary(name)) return true;
+    if (rule.headers !== undefined) return false;
+    return rule.ttlMs === undefined || !harmless(name);
+  });
+  // What is asked for is what the variant is told apart by: codings by their meaning.
+  return shown.map((text, i) => (i % 2 === 1 && shown[i - 1]!.toLowerCase() === 'accept-encoding'
+    ? canonicalAcceptEncoding(text)
+    : text));
+}
+
+// W3C Trace Context §3.2: nothing but hexadecimal digits, so that nothing can be said with it.
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/** What of a reader's trace may go along with a fill: it follows the fetch, and decides nothing. */
+export function traceFields(fields: Fields): string[] {
+  return keepFields(fields, (name, value) => name === 'traceparent' && TRACEPARENT.test(value));
+}
+
+/** Of the shown ones, whether the field is in the key whatever the answer's `Vary` says. */
+export function keyedAlways(name: string, rule: ReadRule): boolean {
+  if (rule.headers !== undefined) return rule.headers.includes(name);
+  return rule.ttlMs !== undefined && !governedByVary(name);
+}
+
+/** Whether a field carries credentials; a cookie always may. */
+export function isCredential(name: string, credentials: Credentials): boolean {
+  return name === 'cookie' || name === 'authorization' || credentials.headers.includes(name);
+}
+
+function namesReader(cookie: string, credentials: Credentials): boolean {
+  if (credentials.cookies === 'all') return true;
+  const named = credentials.cookies;
+  return cookie.split(';').some((pair) => {
+    const at = pair.indexOf('=');
+    return named.includes((at < 0 ? pair : pair.slice(0, at)).trim());
+  });
+}

@@ -1,0 +1,132 @@
+// Who reads what: the entries in use, by tag, with how often and how lately they were asked for and
+// what they cost. It answers which of them a write should fetch again, hottest first. Bounded; what
+// it forgets is not refreshed, only invalid.
+import type { Entry, Key } from '../entry/entry.ts';
+import type { Cacheable } from '../key/meaning.ts';
+
+export interface Use {
+  readonly key: Key;
+  /** What its last reader's request meant: the recipe, the rule, the key without request fields. */
+  meaning: Cacheable;
+  tags: readonly string[];
+  hits: number;
+  /** Monotonic milliseconds. */
+  readAt: number;
+  fetchMs: number;
+}
+
+export class Ledger {
+  readonly #uses = new Map<Key, Use>();
+  readonly #byTag = new Map<string, Set<Use>>();
+  readonly #byRoute = new Map<string, number>();
+  readonly #usesMax: number;
+
+  constructor(usesMax: number) {
+    this.#usesMax = usesMax;
+  }
+
+  get size(): number {
+    return this.#uses.size;
+  }
+
+  /** Variants of a route that are in use. */
+  variants(pattern: string): number {
+    return this.#byRoute.get(pattern) ?? 0;
+  }
+
+  has(key: Key): boolean {
+    return this.#uses.has(key);
+  }
+
+  get(key: Key): Use | undefined {
+    return this.#uses.get(key);
+  }
+
+  /** A reader was given this entry. */
+  read(entry: Entry, meaning: Cacheable, mono: number): void {
+    let use = this.#uses.get(entry.key);
+    if (use === undefined) {
+      const { key, tags, fetchMs } = entry;
+      use = { key, meaning, tags, hits: 0, readAt: mono, fetchMs };
+      this.#add(use);
+    } else if (use.tags !== entry.tags) {
+      this.#retag(use, entry);
+    }
+    // Old heat is not heat: a pause longer than `recent` starts the count again.
+    use.hits = mono - use.readAt > meaning.rule.keepFresh.recentMs ? 1 : use.hits + 1;
+    use.meaning = meaning;
+    use.readAt = mono;
+  }
+
+  /**
+   * The uses under any of these tags that are worth a fetch: read within their route's `recent`,
+   * hottest (hits x fetch time) first, at most `top` of each route.
+   */
+  dependents(tags: Iterable<string>, mono: number): Use[] {
+    const found = new Set<Use>();
+    for (const tag of tags) for (const use of this.#byTag.get(tag) ?? []) found.add(use);
+    const recent = [...found].filter((use) => mono - use.readAt <= use.meaning.rule.keepFresh.recentMs);
+    recent.sort((a, b) => heat(b) - heat(a));
+    const taken = new Map<string, number>();
+    return recent.filter((use) => {
+      const count = (taken.get(use.meaning.rule.pattern) ?? 0) + 1;
+      taken.set(use.meaning.rule.pattern, count);
+      return count <= use.meaning.rule.keepFresh.top;
+    });
+  }
+
+  forget(key: Key): void {
+    const use = this.#uses.get(key);
+    if (use === undefined) return;
+    this.#uses.delete(key);
+    this.#count(use, -1);
+    this.#untag(use);
+  }
+
+  /** Forgets what no rule of this configuration would ask for any more. */
+  keepOnly(hashes: ReadonlySet<string>): void {
+    for (const use of [...this.#uses.values()]) if (!hashes.has(use.meaning.rule.hash)) this.forget(use.key);
+  }
+
+  #add(use: Use): void {
+    if (this.#uses.size >= this.#usesMax) this.forget(this.#uses.keys().next().value!);
+    this.#uses.set(use.key, use);
+    this.#count(use, 1);
+    this.#tag(use);
+  }
+
+  #retag(use: Use, entry: Entry): void {
+    this.#untag(use);
+    use.tags = entry.tags;
+    use.fetchMs = entry.fetchMs;
+    this.#tag(use);
+    // Back to the young end, so that the bound forgets what has not been fetched for longest.
+    this.#uses.delete(use.key);
+    this.#uses.set(use.key, use);
+  }
+
+  #tag(use: Use): void {
+    for (const tag of use.tags) {
+      const uses = this.#byTag.get(tag);
+      if (uses === undefined) this.#byTag.set(tag, new Set([use]));
+      else uses.add(use);
+    }
+  }
+
+  #untag(use: Use): void {
+    for (const tag of use.tags) {
+      const uses = this.#byTag.get(tag);
+      uses?.delete(use);
+      if (uses?.size === 0) this.#byTag.delete(tag);
+    }
+  }
+
+  #count(use: Use, by: number): void {
+    const { pattern } = use.meaning.rule;
+    const count = this.variants(pattern) + by;
+    if (count === 0) this.#byRoute.delete(pattern);
+    else this.#byRoute.set(pattern, count);
+  }
+}
+
+const heat = (use: Use): number => use.hits * Math.max(1, use.fetchMs);

@@ -1,0 +1,76 @@
+// The names under which entries are touched. Tags are structural: they follow from the route and its
+// bound parameters alone, so that whatever a rule of tomorrow names, an entry of today carries it.
+import { createHash } from 'node:crypto';
+import type { Route } from '../rules/config.ts';
+import { decodeQuery } from '../key/query.ts';
+
+/** Over this many parameters an entry carries only its route's tag and its full path's. */
+const COMBINED_PARAMS_MAX = 4;
+const TAG_LENGTH_MAX = 200;
+
+export type Bound = ReadonlyMap<string, string>;
+
+/**
+ * The tag of a route with some of its parameters bound: `/posts/:id` for all of it,
+ * `/posts/:id id=7` for one. `params` gives the order.
+ */
+export function routeTag(pattern: string, params: readonly string[], bound?: Bound): string {
+  if (bound === undefined || bound.size === 0) return pattern;
+  let tag = pattern;
+  let separator = ' ';
+  for (const name of params) {
+    const value = bound.get(name);
+    if (value === undefined) continue;
+    tag += `${separator}${name}=${escape(value)}`;
+    separator = '&';
+  }
+  return shorten(pattern, tag);
+}
+
+/** The tag of exactly one variant: everything bound, and the query by its meaning. */
+export function variantTag(route: Route, bound: Bound, query: string | undefined): string {
+  const full = routeTag(route.pattern, route.params, bound);
+  const pairs = decodeQuery(query).map(([name, value]) => `${escape(name)}=${escape(value)}`);
+  return shorten(route.pattern, `${full} ?${pairs.sort().join('&')}`);
+}
+
+/** The tag of a name that an operator or the upstream gave. */
+export function extraTag(name: string): string {
+  return shorten('tag:', `tag:${escape(name)}`);
+}
+
+/** All tags of what stands at this path and query: 2^n + 1 of them for n parameters up to four. */
+export function structuralTags(route: Route, bound: Bound, query: string | undefined): string[] {
+  const { pattern, params } = route;
+  const tags = [pattern];
+  if (params.length > COMBINED_PARAMS_MAX) {
+    tags.push(routeTag(pattern, params, bound));
+  } else {
+    for (let chosen = 1; chosen < 1 << params.length; chosen += 1) {
+      const some = new Map<string, string>();
+      params.forEach((name, i) => {
+        if (chosen & (1 << i)) some.set(name, bound.get(name)!);
+      });
+      tags.push(routeTag(pattern, params, some));
+    }
+  }
+  tags.push(variantTag(route, bound, query));
+  return tags;
+}
+
+/** The tag of a route bound in part, widened to the route where entries carry no such combination. */
+export function reachTag(route: Route, bound: Bound): string {
+  const all = bound.size === route.params.length;
+  if (!all && route.params.length > COMBINED_PARAMS_MAX) return route.pattern;
+  return routeTag(route.pattern, route.params, bound);
+}
+
+// No blank, `&`, `=`, `{` or `}` remains, so that neither tags nor a store's hash slots can be forged.
+function escape(value: string): string {
+  return encodeURIComponent(value.toWellFormed());
+}
+
+function shorten(prefix: string, tag: string): string {
+  if (tag.length <= TAG_LENGTH_MAX) return tag;
+  return `${prefix.slice(0, 100)} #${createHash('sha256').update(tag).digest('base64url')}`;
+}

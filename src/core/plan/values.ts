@@ -1,0 +1,121 @@
+// Fills the holes of a template with what a request and its answer say. What cannot be computed
+// exactly is not computed at all: the caller then widens, since a wrong tag would touch nothing.
+import { field, type Fields } from '../http/message.ts';
+import type { Template, TemplatePart } from '../rules/config.ts';
+import { decodeQuery } from '../key/query.ts';
+import type { Bound } from './tags.ts';
+
+/** A body that was read: its media type says how. Undefined members were not read or not there. */
+export interface Said {
+  readonly params: Bound;
+  readonly query: string | undefined;
+  readonly requestFields: Fields;
+  readonly requestBody?: Body | undefined;
+  readonly responseFields?: Fields | undefined;
+  readonly responseBody?: Body | undefined;
+}
+
+export interface Body {
+  /** Parsed JSON or form; undefined where it is neither. */
+  readonly value: unknown;
+}
+
+/** More values than this in one hole, or texts from one template: not computed. */
+const VALUES_MAX = 100;
+const VALUE_LENGTH_MAX = 1024;
+
+/** Stands in parsed JSON for a number whose text is not what JavaScript makes of it. */
+const INEXACT = Symbol('inexact');
+
+/**
+ * Every text that the template means (an array in a body means each of its members), or undefined
+ * where a hole has no value, one that is no scalar, or a number that would be rounded.
+ */
+export function texts(template: Template, said: Said): string[] | undefined {
+  let made = [''];
+  for (const part of template.parts) {
+    const values = part.kind === 'text' ? [part.text] : valuesOf(part, said);
+    if (values === undefined || values.length * made.length > VALUES_MAX) return undefined;
+    made = made.flatMap((start) => values.map((value) => start + value));
+  }
+  return made;
+}
+
+/** Reads a body by its media type: JSON (also `+json`), or a form. */
+export function parseBody(contentType: string | undefined, bytes: Uint8Array): Body {
+  const type = contentType?.split(';')[0]!.trim().toLowerCase() ?? '';
+  const text = (): string => new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  try {
+    if (type === 'application/json' || type.endsWith('+json')) {
+      return { value: JSON.parse(text(), exactly) as unknown };
+    }
+    if (type === 'application/x-www-form-urlencoded') return { value: form(text()) };
+  } catch (error) {
+    // Neither JSON nor UTF-8: a client's or an upstream's mistake, and nothing that can be read.
+    if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
+  }
+  return { value: undefined };
+}
+
+function form(text: string): Map<string, unknown> {
+  const fields = new Map<string, unknown>();
+  for (const [name, value] of decodeQuery(text)) {
+    const before = fields.get(name);
+    fields.set(name, before === undefined ? value : [before, value].flat());
+  }
+  return fields;
+}
+
+// 9007199254740993 would be read as ...992 and touch another's tag; so the text must be what is read.
+function exactly(this: unknown, _key: string, value: unknown, context?: { source: string }): unknown {
+  if (typeof value !== 'number' || context === undefined) return value;
+  return context.source === String(value) ? value : INEXACT;
+}
+
+function valuesOf(
+  part: Extract<TemplatePart, { kind: 'value' }>,
+  said: Said,
+): string[] | undefined {
+  const [name] = part.path;
+  switch (part.from) {
+    case 'params': {
+      const value = said.params.get(name!);
+      return value === undefined ? undefined : [value];
+    }
+    case 'query': {
+      const found = decodeQuery(said.query).filter(([key]) => key === name).map(([, value]) => value);
+      return found.length === 0 ? undefined : found;
+    }
+    case 'request.headers':
+      return one(field(said.requestFields, name!));
+    case 'response.headers':
+      return one(said.responseFields && field(said.responseFields, name!));
+    case 'request.body':
+      return said.requestBody && scalars(dig(said.requestBody.value, part.path));
+    case 'response.body':
+      return said.responseBody && scalars(dig(said.responseBody.value, part.path));
+  }
+}
+
+function one(value: string | undefined): string[] | undefined {
+  return value === undefined || value.length > VALUE_LENGTH_MAX ? undefined : [value];
+}
+
+function dig(value: unknown, path: readonly string[]): unknown {
+  if (path.length === 0) return value;
+  if (Array.isArray(value)) return value.map((member) => dig(member, path));
+  const [name, ...rest] = path as [string, ...string[]];
+  if (value instanceof Map) return dig((value as Map<string, unknown>).get(name), rest);
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
+  return dig((value as Record<string, unknown>)[name], rest);
+}
+
+function scalars(value: unknown): string[] | undefined {
+  const found: string[] = [];
+  for (const member of Array.isArray(value) ? value.flat(8) as unknown[] : [value]) {
+    if (typeof member === 'string' && member.length <= VALUE_LENGTH_MAX) found.push(member);
+    else if (typeof member === 'number' || typeof member === 'boolean') found.push(String(member));
+    else return undefined;
+  }
+  return found;
+}

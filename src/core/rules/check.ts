@@ -1,0 +1,82 @@
+// What is allowed in a configuration and still looks like a mistake: shadowed routes, writes that
+// refresh nothing, targets that nobody reads. Warns; never refuses.
+import type { Config, Route, Target, WriteRule } from './config.ts';
+import { covers } from './pattern.ts';
+import { nearest, Notes } from './problem.ts';
+import type { Place, Problem } from './problem.ts';
+import type { Places } from './rule.ts';
+
+const SECRET_CHARS_MIN = 32;
+const TOKEN_CHARS_MIN = 16;
+const USUAL = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
+
+export function warnings(
+  config: Config, places: Places, placeOf: (key: string) => Place,
+): Problem[] {
+  const notes = new Notes();
+  for (const route of config.routes) warnOfShadows(route, config.routes, places, notes);
+  const read = config.routes.filter(({ reads }) => reads.size > 0);
+  const reads = new Set(read.map(({ pattern }) => pattern));
+  for (const { writes } of config.routes) {
+    for (const write of writes.values()) warnOfWrite(write, reads, places, notes);
+  }
+  if (config.secret !== undefined && config.secret.length < SECRET_CHARS_MIN) {
+    const advice = `take at least ${SECRET_CHARS_MIN} random characters`;
+    notes.warn(placeOf('secret'), `\`secret\` is short: ${advice}`);
+  }
+  if (config.adminToken !== undefined && config.adminToken.length < TOKEN_CHARS_MIN) {
+    const at = { file: 'EVERFRESH_ADMIN_TOKEN', line: 0, column: 0 };
+    notes.warn(at, `is short: take at least ${TOKEN_CHARS_MIN} random characters`);
+  }
+  return notes.problems;
+}
+
+/** What may stand in a file and still must not be served. */
+export function unfitToServe({ admin, adminToken }: Config): Problem[] {
+  if (admin === 'off' || adminToken !== undefined || isLoopback(admin.host)) return [];
+  const message = `is needed: the admin listener on \`${admin.host}\` can be reached by others`;
+  return [{ file: 'EVERFRESH_ADMIN_TOKEN', line: 0, column: 0, message, severity: 'error' }];
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(?:\.[0-9]+){3}$/.test(host);
+}
+
+/** A path belongs to one route, the narrowest: a method that only a wider one has isn't reached. */
+function warnOfShadows(
+  wide: Route, routes: readonly Route[], places: Places, notes: Notes,
+): void {
+  for (const narrow of routes) {
+    if (narrow === wide || !covers(wide.segments, narrow.segments)) continue;
+    const methods = [...wide.reads.keys(), ...wide.writes.keys()]
+      .filter((method) => !narrow.reads.has(method) && !narrow.writes.has(method));
+    if (methods.length === 0) continue;
+    const said = methods.map((method) => `\`${method}\``).join(', ');
+    notes.warn(
+      places.get(narrow)!,
+      `\`${narrow.pattern}\` shadows \`${wide.pattern}\` and has no ${said} of its own`);
+  }
+}
+
+function warnOfWrite(
+  write: WriteRule, reads: ReadonlySet<string>, places: Places, notes: Notes,
+): void {
+  const meant = USUAL.includes(write.method) ? undefined : nearest(write.method, USUAL);
+  if (meant !== undefined) {
+    notes.warn(places.get(write)!, `\`${write.method}\` is an unusual method`, meant);
+  }
+  const targets = [...write.refresh, ...write.purge];
+  if (targets.length === 0) {
+    const name = `${write.method} ${write.pattern}`;
+    notes.warn(places.get(write)!, `\`${name}\` refreshes nothing but its own URL`);
+  }
+  for (const target of targets) {
+    if (target.kind === 'tag' || reads.has(target.pattern)) continue;
+    notes.warn(places.get(target)!, `nobody reads \`${sayTarget(target)}\`: it has no \`GET\``);
+  }
+}
+
+function sayTarget(target: Target): string {
+  return target.kind === 'tag' || target.text === target.pattern
+    ? target.text : `${target.text} (${target.pattern})`;
+}

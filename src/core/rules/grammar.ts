@@ -1,0 +1,228 @@
+// Every key and option of the configuration, once: its kind, its default, one sentence about it.
+// The reader's checks, the defaults, the JSON Schema and the documentation's tables come from here.
+import * as format from './formats.ts';
+import {
+  group, list, maybe, must, notYet, object, placed, scalar, scalarOrMap, secretText, table, usually,
+  wordOrList,
+} from './kinds.ts';
+import { choice, count, duration, flag, onOff, share, size } from './scalars.ts';
+
+const DAY_MS = 86_400_000;
+const timeout = duration({ min: 1 });
+const life = duration({ max: 3650 * DAY_MS });
+const path = scalar('the path of a PEM file', format.anyText);
+const parameter = scalar('the name of a parameter', format.anyText);
+const field = scalar('the name of a field, such as `x-api-key`', format.fieldName);
+const hostPort = scalar('`host:port`, such as `127.0.0.1:8080`', format.hostPort);
+
+export const upstreamUrl = scalar(
+  'a URL such as `http://localhost:3000` or `unix:/run/app.sock`', format.upstreamUrl);
+
+export const upstreamOptions = {
+  url: must(
+    upstreamUrl, 'Where to fetch from: `http`, `https` or `unix:`, with no path.',
+    'say where to fetch from'),
+  connections: usually(count({ max: 65_535 }), '128', 'Connections at most.'),
+  connect_timeout: usually(timeout, '2s', 'Time for a connection to be made.'),
+  headers_timeout: usually(timeout, '30s', 'Time until the head of the answer is here.'),
+  body_timeout: usually(timeout, '30s', 'Time between two pieces of the answer\'s body.'),
+  ca: maybe(path, 'PEM file with the authorities that are believed.', 'the system\'s'),
+  cert: maybe(path, 'PEM file with the client\'s certificate; goes with `key`.'),
+  key: maybe(path, 'PEM file with the key of `cert`.'),
+};
+
+const redis = scalar('a `redis://` or `rediss://` URL', format.redisUrl);
+const memoryOrRedis = scalar(
+  '`memory`, or a `redis://` or `rediss://` URL',
+  (text) => (text === 'memory' ? format.value(text) : format.redisUrl(text)));
+
+export const storeOptions = {
+  url: maybe(redis, 'A `redis://` or `rediss://` URL.', 'required'),
+  cluster: maybe(notYet('a Redis Cluster'), 'Nodes of a Redis Cluster; not in this version.'),
+  sentinels: maybe(notYet('Redis Sentinel'), 'Addresses of sentinels; not in this version.'),
+  name: maybe(
+    scalar('a name', format.anyText),
+    'What the sentinels call the primary; a single Redis needs none.'),
+  prefix: usually(
+    scalar('letters, digits and `_.:-`, at most 64', format.prefix), 'everfresh',
+    'Stands before all keys; instances with the same one share what they keep.'),
+  when_down: usually(
+    choice('pass', 'refuse'), 'pass',
+    'What a write does while the store is away: forwarded, or refused with 503.'),
+};
+
+export const credentialsOptions = {
+  headers: maybe(
+    list(field), 'Fields that say who is asking; `authorization` always does.',
+    '`authorization`, `x-api-key`, `x-auth-token` and the like'),
+  cookies: maybe(
+    wordOrList(['all'], list(scalar('the name of a cookie', format.cookieName))),
+    'Cookies that say who is asking; the others don\'t reach the upstream on a shared fill.',
+    '`all`'),
+};
+
+export const tlsOptions = {
+  cert: must(path, 'PEM file with the certificate and its chain.', 'the path of a PEM file'),
+  key: must(path, 'PEM file with its key.', 'the path of a PEM file'),
+};
+
+const levels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+export const logOptions = {
+  level: usually(choice(...levels), 'info', 'The least that is logged.'),
+  sample: usually(share(), '0.01', 'Share of the hits that are logged, from 0 to 1.'),
+};
+
+export const limitOptions = {
+  url: usually(size({ min: 64, max: 65_536 }), '8kb', 'Of the request\'s target; over it: 414.'),
+  header: usually(
+    size({ min: 1024, max: 1024 ** 2 }), '16kb', 'Of the request\'s head; over it: 431.'),
+  header_count: usually(count({ max: 2000 }), '100', 'Lines of the request\'s head; over it: 431.'),
+  query_parameters: usually(count({ min: 0 }), '500', 'Of one request; over it: 414.'),
+  request_timeout: usually(
+    duration(), '60s', 'The whole request must be here in this time; 0: no bound.'),
+  headers_timeout: usually(timeout, '15s', 'The request\'s head must be here in this time.'),
+  keep_alive_timeout: usually(timeout, '65s', 'How long an idle connection of a client is kept.'),
+  connections: usually(count(), '10000', 'Connections of clients at once.'),
+  write_body: usually(
+    size(), '1mb', 'A write\'s body up to here is gathered before its intent is recorded.'),
+  response_body: usually(
+    size(), '1mb', 'A write\'s answer up to here is read by targets such as `{response.body.id}`.'),
+  writes_per_client: usually(
+    count(), '64', 'Writes under way at once for one client; over it: 429.'),
+  writes: usually(count(), '1000', 'Writes under way at once in all; over it: 429.'),
+  new_variants_per_minute: usually(count(), '6000', 'Of one route; over it: passed, not kept.'),
+  tags_per_entry: usually(count({ min: 8 }), '64', 'Over it: not kept.'),
+  touched: usually(count({ min: 100 }), '100000', 'Touched tags remembered before pruning.'),
+  remembered: usually(
+    count(), '10000',
+    'Tags that an outage of the store may leave to be touched; over it: everything.'),
+  entry_life: maybe(
+    duration({ min: 1000, max: 3650 * DAY_MS }), 'Longest time that an entry stays in the store.',
+    '`1d`, or the longest `ttl` with what may follow it'),
+  refresh_concurrency: usually(count({ max: 10_000 }), '32', 'Refreshes under way at once.'),
+  store_budget: usually(timeout, '500ms', 'Time for all store calls of one request together.'),
+  drain: usually(duration(), '10s', 'How long SIGTERM waits for what is under way.'),
+  quarantine: usually(timeout, '60s', 'How long a write of unknown outcome is held.'),
+};
+
+export const keepFreshOptions = {
+  recent: usually(life, '10m', 'Only entries that were read within this time.'),
+  top: usually(count({ min: 0 }), '100', 'At most so many, the hottest first, after one write.'),
+  concurrency: usually(count({ max: 10_000 }), '8', 'Refreshes of the route under way at once.'),
+};
+
+const perEveryone = scalar('`everyone`', (text) => (text === 'everyone'
+  ? format.value('everyone' as const)
+  : format.wrong('may only be `everyone`: an identity is not in this version')));
+
+export const readOptions = {
+  ttl: maybe(
+    life, 'How long an answer may be used; wins over the upstream\'s freshness, not over its '
+    + '`no-store`, `private` or `Set-Cookie`.', 'HTTP\'s rule'),
+  negative_ttl: usually(life, '10s', 'The longest that a 404 or 410 may be used under `ttl`.'),
+  override: maybe(
+    list(choice('no-store', 'private', 'set-cookie')),
+    'Any of `no-store`, `private`, `set-cookie`: these of the upstream are ignored, knowingly.'),
+  stale_while_revalidate: maybe(
+    life,
+    'How long after its time an answer is given while it is fetched again; never past a touch.',
+    'the upstream\'s'),
+  stale_if_error: maybe(
+    life, 'How long after its time an answer is given when the upstream fails; never past a touch.',
+    'the upstream\'s'),
+  query: maybe(
+    wordOrList(['all', 'none'], list(parameter)),
+    '`all`, `none`, or the parameters that tell answers apart; the rest is withheld on a fill.',
+    '`all`'),
+  headers: maybe(
+    list(field), 'Request fields that tell answers apart; the rest is withheld on a fill.',
+    'with `ttl`: every field that isn\'t known to be harmless; else the answer\'s `Vary`'),
+  order: usually(
+    choice('given', 'free'), 'given', '`free`: query parameters in another order mean the same.'),
+  client_cache: usually(
+    scalar('`pass`, `no-cache`, or a value of `Cache-Control`', format.fieldValue), 'pass',
+    'What clients are told: `pass` (the upstream\'s `Cache-Control`), `no-cache`, or a value.'),
+  max_variants: usually(count(), '1000', 'Variants of this route; over it: not kept.'),
+  per: maybe(
+    perEveryone,
+    '`everyone`: requests with credentials share the answers, by the operator\'s word.',
+    'requests with credentials are passed'),
+  tags: maybe(
+    list(placed('a tag such as `posts` or `author:{response.body.author}`')),
+    'Extra tags, such as `[posts, "author:{response.body.author}"]`.'),
+  warm: maybe(
+    list(placed('a URL of this route, such as `/posts?page=2`')),
+    'URLs of this route that are fetched at start.'),
+  keep_fresh: group(object(keepFreshOptions), 'Limits on refreshing this route after a write.'),
+  max_body: usually(size(), '4mb', 'Larger answers are streamed, not kept.'),
+};
+
+const targets = list(placed('a target such as `/posts/:id` or `tag:posts`'));
+
+export const writeOptions = {
+  refresh: maybe(targets, 'Targets, made invalid and fetched again after success.'),
+  purge: maybe(targets, 'Targets, made invalid only.'),
+  wait: usually(flag(), 'false', '`true`: the writer is answered after the refreshes are kept.'),
+  wait_timeout: usually(timeout, '5s', 'How long `wait` waits at most.'),
+  settle: usually(
+    duration(), '0', 'For upstreams whose reads lag behind their writes: answers fetched before '
+    + 'this time has passed are not kept, then touched and refreshed again.'),
+};
+
+/** What stands under a path beside its methods. */
+export const pathOptions = {
+  upstream: maybe(
+    scalarOrMap(upstreamUrl, object(upstreamOptions)), 'Another upstream for this path.',
+    'the file\'s `upstream`'),
+  graphql: maybe(notYet(), 'A GraphQL endpoint; not in this version.'),
+};
+
+/** The schemas of these two are made in schema.ts, of the tables above. */
+const defaults = table('a map of options', {});
+const routes = table('a map of paths, each with its methods', {});
+
+export const topOptions = {
+  upstream: must(
+    scalarOrMap(upstreamUrl, object(upstreamOptions)),
+    'Where everfresh fetches from: a URL, or a map with `url` and more; DNS is followed.',
+    'say where to fetch from, such as `http://localhost:3000`'),
+  listen: usually(hostPort, '127.0.0.1:8080', 'Where the gateway listens.'),
+  admin: usually(
+    scalar('`host:port` or `off`', format.hostPortOrOff), '127.0.0.1:8081',
+    'Where the admin listener listens, or `off`.'),
+  store: maybe(
+    scalarOrMap(memoryOrRedis, object(storeOptions)),
+    'Where entries and touches are kept: `memory`, a Redis URL, or a map.', '`memory`'),
+  memory: usually(size({ min: 1024 ** 2 }), '256mb', 'Bound of the memory tier.'),
+  trust_proxy: maybe(
+    list(scalar('an address or a block such as `10.0.0.0/8`', format.cidr)),
+    'Proxies in front whose `Forwarded` and `X-Forwarded-*` are believed.'),
+  hosts: maybe(
+    list(scalar('a name such as `example.com`', format.authority)),
+    'Names that clients may use, passed on as `Host` and part of the key; others get 421.', 'any'),
+  credentials: group(object(credentialsOptions), 'What says who is asking.'),
+  mode: usually(
+    choice('on', 'observe', 'off'), 'on',
+    '`observe` passes everything and says what it would have done; `off` is a plain proxy.'),
+  client_directives: usually(
+    choice('honour', 'ignore'), 'honour', 'What becomes of the request\'s `Cache-Control`.'),
+  workers: usually(count({ max: 1024 }), '1', 'Processes; more than one is not in this version.'),
+  tls: maybe(object(tlsOptions), 'For HTTPS and HTTP/2 towards clients.', 'plain HTTP'),
+  log: group(object(logOptions), 'What is logged.'),
+  fast_path: usually(onOff(), 'on', 'Whether hits are answered before the framework is asked.'),
+  lease: usually(
+    duration({ min: 200, max: 60_000 }), '2s', 'How long an instance may use the cache unheard.'),
+  write_deadline: maybe(
+    timeout, 'Time for a whole write.', 'the upstream\'s time-outs together, and 5s'),
+  limits: group(object(limitOptions), 'Sizes, counts and times that nothing may exceed.'),
+  secret: maybe(
+    secretText('a text that nobody can guess'), 'Keys HMACs; better in `EVERFRESH_SECRET`.'),
+  conventions: usually(
+    choice('rest', 'off'), 'rest',
+    '`rest`: a write to a path that no rule names refreshes the collection above it too.'),
+  defaults: maybe(defaults, 'Options for every read or write; a route\'s own win.'),
+  identities: maybe(notYet(), 'Answers that differ by reader; not in this version.'),
+  routes: maybe(
+    routes, 'Path, then method, then options.', 'every GET, as HTTP allows'),
+};

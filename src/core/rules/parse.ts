@@ -1,0 +1,210 @@
+// The configuration's text, with flags and variables over it, to a Config or to all of its problems
+// at once. Reads no file and no environment itself.
+import { warnings } from './check.ts';
+import type { Config, Credentials, Limits, Route, StoreConfig, UpstreamConfig } from './config.ts';
+import { topOptions } from './grammar.ts';
+import { readFields } from './kinds.ts';
+import type { Values } from './kinds.ts';
+import { applyOverrides, overrideOf } from './overrides.ts';
+import type { Overrides } from './overrides.ts';
+import { Notes } from './problem.ts';
+import type { Place, Problem } from './problem.ts';
+import { checkDefaults, compileRoutes, implicitRoutes } from './routes.ts';
+import type { Places } from './rule.ts';
+import { readSource } from './source.ts';
+import type { Env } from './source.ts';
+import { entryOf } from './tree.ts';
+import type { Table } from './tree.ts';
+import { compileUpstream, totalTimeoutMs } from './upstream.ts';
+import { printDuration } from '../units.ts';
+
+export type { Problem } from './problem.ts';
+
+export interface ParseOptions {
+  /** The file's name, as problems shall say it. */
+  readonly file: string;
+  readonly env?: Env;
+  readonly overrides?: Overrides;
+}
+
+export type Parsed =
+  | {
+      readonly kind: 'ok';
+      readonly config: Config;
+      readonly warnings: readonly Problem[];
+      /** Where each top-level option was given. */
+      readonly keys: ReadonlyMap<string, Place>;
+    }
+  | { readonly kind: 'wrong'; readonly problems: readonly Problem[] };
+
+type Given = Values<typeof topOptions>;
+
+/** What the parts of the compiler share. */
+interface Compiling {
+  readonly tree: Table;
+  readonly given: Given;
+  readonly notes: Notes;
+  /** Where an option was given, or the begin of the file. */
+  readonly placeOf: (key: string) => Place;
+}
+
+const WRITE_MARGIN_MS = 5000;
+const ENTRY_LIFE_MS = 86_400_000;
+
+// People use many names for the field that says who is asking; these are the usual ones.
+const CREDENTIAL_FIELDS = [
+  'authorization', 'x-api-key', 'api-key', 'x-auth-token', 'x-access-token', 'x-session-token',
+  'x-amz-security-token',
+];
+
+export function parseRules(text: string, { file, env = {}, overrides = {} }: ParseOptions): Parsed {
+  const notes = new Notes();
+  const source = readSource(text, { file, env, notes });
+  if (source === undefined) return { kind: 'wrong', problems: notes.problems };
+  const tree = applyOverrides(source, env, overrides);
+  const places: Places = new Map();
+  const keys = new Map(tree.entries.map(({ key, at }) => [key, at]));
+  const given = readFields(topOptions, tree, notes);
+  const placeOf = (key: string): Place => keys.get(key) ?? { file, line: 1, column: 1 };
+  const compiling = { tree, given, notes, placeOf };
+  const config = compile(compiling, routesOf(compiling, places), keys.has('routes'));
+  if (notes.problems.length > 0 || config === undefined) {
+    return { kind: 'wrong', problems: notes.problems };
+  }
+  const token = overrideOf('admin_token', env, overrides)?.text;
+  const whole = token === undefined ? config : { ...config, adminToken: token };
+  return { kind: 'ok', config: whole, warnings: warnings(whole, places, placeOf), keys };
+}
+
+function routesOf({ given, notes, placeOf }: Compiling, places: Places): Route[] {
+  const { defaults } = given;
+  if (defaults !== undefined) checkDefaults(defaults, notes);
+  const context = { notes, places, defaults };
+  return given.routes === undefined
+    ? implicitRoutes(placeOf('routes'), context)
+    : compileRoutes(given.routes, context);
+}
+
+function compile(
+  compiling: Compiling, routes: readonly Route[], named: boolean,
+): Config | undefined {
+  const { given, notes, placeOf } = compiling;
+  const upstream = compileTopUpstream(compiling);
+  const store = compileStore(compiling);
+  if (given.workers > 1) {
+    notes.wrong(placeOf('workers'), '`workers`: more than one is not in this version');
+  }
+  const limits = compileLimits(compiling, routes);
+  if (upstream === undefined) return undefined;
+  return {
+    upstream,
+    listen: given.listen,
+    admin: given.admin,
+    store,
+    memoryBytes: given.memory,
+    trustProxy: given.trust_proxy ?? [],
+    hosts: given.hosts ?? [],
+    credentials: compileCredentials(given.credentials),
+    mode: given.mode,
+    clientDirectives: given.client_directives,
+    workers: given.workers,
+    ...compileTls(given),
+    log: given.log,
+    fastPath: given.fast_path,
+    leaseMs: given.lease,
+    writeDeadlineMs: given.write_deadline ?? longestExchangeMs(upstream, routes) + WRITE_MARGIN_MS,
+    limits,
+    ...(given.secret === undefined ? {} : { secret: given.secret }),
+    conventions: given.conventions,
+    routes,
+    implicit: !named,
+  };
+}
+
+function compileTopUpstream({ given, notes, placeOf }: Compiling): UpstreamConfig | undefined {
+  const { upstream } = given;
+  return upstream === undefined
+    ? undefined : compileUpstream(upstream, placeOf('upstream'), notes);
+}
+
+function compileTls({ tls }: Given): Pick<Config, 'tls'> {
+  if (tls?.cert === undefined || tls.key === undefined) return {};
+  return { tls: { cert: tls.cert, key: tls.key } };
+}
+
+function longestExchangeMs(upstream: UpstreamConfig, routes: readonly Route[]): number {
+  const others = routes.flatMap((route) => (route.upstream === undefined ? [] : [route.upstream]));
+  return Math.max(...[upstream, ...others].map(totalTimeoutMs));
+}
+
+function compileStore({ tree, given: { store }, notes, placeOf }: Compiling): StoreConfig {
+  if (store === undefined || store === 'memory') return { kind: 'memory' };
+  if (typeof store === 'string') {
+    return { kind: 'redis', url: store, prefix: 'everfresh', whenDown: 'pass' };
+  }
+  const { url, name, prefix, when_down: whenDown } = store;
+  const map = entryOf(tree, 'store')?.value;
+  const addressed = ['url', 'cluster', 'sentinels']
+    .some((name) => map?.is === 'table' && entryOf(map, name) !== undefined);
+  if (!addressed) {
+    notes.wrong(placeOf('store'), '`store` needs a `url`');
+  }
+  return {
+    kind: 'redis',
+    ...(url === undefined ? {} : { url }),
+    ...(name === undefined ? {} : { name }),
+    prefix,
+    whenDown,
+  };
+}
+
+/** RFC 9111 §3.5 makes `Authorization` a credential whatever the operator says. */
+function compileCredentials({ headers, cookies }: Given['credentials']): Credentials {
+  const named = headers === undefined ? CREDENTIAL_FIELDS : ['authorization', ...headers];
+  return { headers: [...new Set(named)], cookies: cookies ?? 'all' };
+}
+
+function compileLimits({ given, notes, placeOf }: Compiling, routes: readonly Route[]): Limits {
+  const { limits } = given;
+  const longest = longestLife(routes);
+  const { entry_life: life = Math.max(ENTRY_LIFE_MS, longest.ms) } = limits;
+  if (life < longest.ms) {
+    const message = `\`entry_life\` is shorter than what \`${longest.pattern}\` may live, `
+      + `\`${printDuration(longest.ms)}\``;
+    notes.wrong(placeOf('limits'), message);
+  }
+  return {
+    urlBytes: limits.url,
+    headerBytes: limits.header,
+    headerCount: limits.header_count,
+    queryParameters: limits.query_parameters,
+    requestTimeoutMs: limits.request_timeout,
+    headersTimeoutMs: limits.headers_timeout,
+    keepAliveTimeoutMs: limits.keep_alive_timeout,
+    connections: limits.connections,
+    writeBodyBytes: limits.write_body,
+    responseBodyBytes: limits.response_body,
+    writesPerClient: limits.writes_per_client,
+    writes: limits.writes,
+    newVariantsPerMinute: limits.new_variants_per_minute,
+    tagsPerEntry: limits.tags_per_entry,
+    touched: limits.touched,
+    remembered: limits.remembered,
+    entryLifeMs: life,
+    refreshConcurrency: limits.refresh_concurrency,
+    storeBudgetMs: limits.store_budget,
+    drainMs: limits.drain,
+    quarantineMs: limits.quarantine,
+  };
+}
+
+function longestLife(routes: readonly Route[]): { ms: number; pattern: string } {
+  let longest = { ms: 0, pattern: '' };
+  for (const { pattern, reads } of routes) {
+    for (const { ttlMs = 0, staleWhileRevalidateMs = 0, staleIfErrorMs = 0 } of reads.values()) {
+      const ms = ttlMs + Math.max(staleWhileRevalidateMs, staleIfErrorMs);
+      if (ms > longest.ms) longest = { ms, pattern };
+    }
+  }
+  return longest;
+}

@@ -1,0 +1,104 @@
+// Compiles the rule of a read. What decides about an entry goes into the rule's hash, which is in
+// the key: a changed rule starts afresh.
+import { createHash } from 'node:crypto';
+import type { ReadRule, Template } from './config.ts';
+import { readOptions, writeOptions } from './grammar.ts';
+import type { Placed, Values } from './kinds.ts';
+import { nearest } from './problem.ts';
+import type { Notes } from './problem.ts';
+import { readRule } from './rule.ts';
+import type { Rule, RoutesContext } from './rule.ts';
+import { holesOf, readTemplate } from './template.ts';
+import type { Hole } from './template.ts';
+
+type Given = Values<typeof readOptions>;
+
+export function compileRead(rule: Rule, context: RoutesContext): ReadRule {
+  const given = readRule(readOptions, writeOptions, rule, context);
+  const { ttl, stale_while_revalidate: revalidateMs, stale_if_error: errorMs, per } = given;
+  const { recent, top, concurrency } = given.keep_fresh;
+  const tags = (given.tags ?? []).flatMap((tag) => readTag(tag, rule, given, context.notes));
+  const decides = {
+    pattern: rule.route.text,
+    query: sorted(given.query ?? 'all'),
+    order: given.order,
+    override: [...new Set(given.override)].sort(),
+    tags: tags.map((tag) => tag.text).sort(),
+    ...(given.headers === undefined ? {} : { headers: [...new Set(given.headers)].sort() }),
+    ...(per === undefined ? {} : { per }),
+  };
+  const read: ReadRule = {
+    pattern: rule.route.text,
+    ...(ttl === undefined ? {} : { ttlMs: ttl }),
+    negativeTtlMs: given.negative_ttl,
+    override: new Set(given.override),
+    ...(revalidateMs === undefined ? {} : { staleWhileRevalidateMs: revalidateMs }),
+    ...(errorMs === undefined ? {} : { staleIfErrorMs: errorMs }),
+    query: unique(given.query ?? 'all'),
+    ...(given.headers === undefined ? {} : { headers: [...new Set(given.headers)] }),
+    order: given.order,
+    clientCache: given.client_cache,
+    maxVariants: given.max_variants,
+    ...(per === undefined ? {} : { per }),
+    tags,
+    warm: (given.warm ?? []).map(({ text }) => text),
+    keepFresh: { recentMs: recent, top, concurrency },
+    maxBodyBytes: given.max_body,
+    hash: hashOf({ ...decides, ttl: ttl !== undefined }),
+  };
+  context.places.set(read, rule.at);
+  return read;
+}
+
+function unique<W extends string>(given: W | readonly string[]): W | readonly string[] {
+  return typeof given === 'string' ? given : [...new Set(given)];
+}
+
+function sorted<W extends string>(given: W | readonly string[]): W | readonly string[] {
+  return typeof given === 'string' ? given : [...new Set(given)].sort();
+}
+
+/** Of a flat map whose lists are sorted already. */
+function hashOf(decides: Readonly<Record<string, unknown>>): string {
+  const names = Object.keys(decides).sort();
+  const canonical = JSON.stringify(names.map((name) => [name, decides[name]]));
+  return createHash('sha256').update(canonical).digest('base64url').slice(0, 16);
+}
+
+/** A tag may hang only on what the entry's key holds, or on the answer. */
+function readTag(
+  { text, at }: Placed, { route }: Rule, given: Given, notes: Notes,
+): Template[] {
+  if (/\s/.test(text)) notes.wrong(at, `the tag \`${text}\` has a space in it`);
+  const read = readTemplate(text);
+  if (read.kind === 'wrong') {
+    notes.wrong(at, read.message);
+    return [];
+  }
+  for (const hole of holesOf(read.template)) {
+    const because = unknownTo(hole, route.params, given);
+    if (because === undefined) continue;
+    const name = hole.path[0]!;
+    const meant = hole.from === 'params' ? nearest(name, route.params) : undefined;
+    notes.wrong(at, `in \`${text}\`: \`${name}\` ${because}`, meant);
+  }
+  return [read.template];
+}
+
+/** Why a read can't give the value of this hole. */
+function unknownTo(
+  { from, path }: Hole, params: readonly string[], given: Given,
+): string | undefined {
+  const { query = 'all', headers = [] } = given;
+  const name = path[0]!;
+  switch (from) {
+    case 'params': return params.includes(name) ? undefined : 'is no parameter of this path';
+    case 'query':
+      return query === 'all' || (query !== 'none' && query.includes(name))
+        ? undefined : 'is not in this rule\'s `query`';
+    case 'request.headers':
+      return headers.includes(name) ? undefined : 'is not in this rule\'s `headers`';
+    case 'request.body': return 'is of a body, and a read has none';
+    case 'response.body': case 'response.headers': return undefined;
+  }
+}

@@ -1,0 +1,122 @@
+// Many readers, one fetch. Whoever comes first fetches; the others wait for its answer and take it if
+// no write came between its begin and theirs, otherwise the next one, which began after they
+// came. Nobody waits for an answer that cannot be shared, and a leader that leaves or fails takes
+// nobody with it.
+import { reusableOnError } from '../core/entry/reusing.ts';
+import type { ClientWants } from '../core/http/client-directives.ts';
+import { type Cacheable, variantKey } from '../core/key/meaning.ts';
+import { valid } from '../core/promise/validity.ts';
+import type { NotKeptBecause } from '../core/verdict.ts';
+import { launch } from './fill.ts';
+import type { Landing } from './flights.ts';
+import type { Asked, Gateway, Told } from './gateway.ts';
+import { hit } from './hit.ts';
+import { type Found, lookAside } from './look.ts';
+import { failed, pass } from './pass.ts';
+import { discard } from './spool.ts';
+import { fromEntry, fromStream } from './telling.ts';
+
+/** A reader rides at most the running fetch and the one after it. */
+const RIDES_MAX = 3;
+
+type AnswerLanding = Extract<Landing, { kind: 'answer' }>;
+
+interface Seat {
+  readonly meaning: Cacheable;
+  readonly found: Found;
+  readonly wants: ClientWants | undefined;
+}
+
+export async function fetchTogether(gateway: Gateway, asked: Asked, seat: Seat): Promise<Told> {
+  let { found } = seat;
+  const first = found.key;
+  for (let ride = 0; ride < RIDES_MAX; ride += 1) {
+    const running = gateway.flights.running(found.key);
+    if (running === undefined) return lead(gateway, asked, { ...seat, found });
+    const landing = await running;
+    // The second one under the same key began when the first had ended, so after this reader came.
+    const beganLater = ride > 0 && found.key === first;
+    if (landing.kind === 'unkept') break;
+    if (landing.kind === 'failed' && beganLater) {
+      const stale = await staleOnError(gateway, asked, { ...seat, found });
+      return stale ?? failed(gateway, asked, landing.because, seat.meaning.route);
+    }
+    if (landing.kind === 'answer' && fits(landing, seat.meaning)) {
+      const goodEnough = beganLater || (landing.valid && seat.wants?.reload !== true);
+      if (goodEnough) return collapsed(gateway, asked, { ...seat, found }, landing);
+    }
+    found = await lookAside(gateway, seat.meaning);
+    const told = hit(gateway, asked, { ...seat, found });
+    if (told !== undefined) return told;
+  }
+  return pass(gateway, asked, { because: 'uncacheable-lately', route: seat.meaning.route });
+}
+
+/** Whether an answer is of the variant that this request asks for. */
+function fits(landing: AnswerLanding, meaning: Cacheable): boolean {
+  return variantKey(meaning.key, landing.names, meaning.telling) === landing.entry.key;
+}
+
+function collapsed(
+  gateway: Gateway,
+  asked: Asked,
+  { meaning, found }: Seat,
+  { entry }: AnswerLanding,
+): Told {
+  const verdict = { kind: 'miss', because: found.because, kept: 'collapsed' } as const;
+  return fromEntry(gateway, asked, { meaning, entry, verdict });
+}
+
+/** Starts the fetch and gives its answer as it comes. */
+async function lead(gateway: Gateway, asked: Asked, seat: Seat): Promise<Told> {
+  const { meaning, found } = seat;
+  const { known, names, because } = found;
+  const former = found.entry && { entry: found.entry, touched: found.standing === 'touched' };
+  const flight = gateway.flights.start(found.key, () => launch(gateway, {
+    meaning, requestFields: meaning.telling, known, former, names, cause: 'miss', id: asked.id,
+  }));
+  const first = await flight.first;
+  if (first.kind === 'landed') {
+    const { entry, kept } = first.landing;
+    const upstreamStatus = kept === 'revalidated' ? 304 : entry.status;
+    const verdict = { kind: 'miss', because, kept, upstreamStatus } as const;
+    return fromEntry(gateway, asked, { meaning, entry, verdict });
+  }
+  if (first.kind === 'failed') {
+    const stale = await staleOnError(gateway, asked, seat);
+    return stale ?? failed(gateway, asked, first.because, meaning.route);
+  }
+  const { fetched, kept } = first;
+  if (fetched.status >= 500) {
+    const stale = await staleOnError(gateway, asked, seat);
+    if (stale !== undefined) discard(fetched.body);
+    if (stale !== undefined) return stale;
+  }
+  if (remembers(kept, fetched.status)) gateway.uncacheable.add(found.key);
+  // Even where all may share it, the upstream may want to know who asks: then it is told.
+  if (meaning.asking !== 'none' && (fetched.status === 401 || fetched.status === 403)) {
+    discard(fetched.body);
+    return pass(gateway, asked, { because: 'credentials', route: meaning.route });
+  }
+  const verdict = { kind: 'miss', because, kept, upstreamStatus: fetched.status } as const;
+  return fromStream(gateway, asked, { meaning, fetched, verdict });
+}
+
+// An answer that may not be kept will most likely not be the next time either; one that failed or
+// came at a bad moment may.
+function remembers(kept: 'stored' | NotKeptBecause, status: number): boolean {
+  return kept !== 'stored' && kept !== 'held' && kept !== 'outrun' && kept !== 'broken-body' &&
+    status < 500;
+}
+
+/** What is kept, if the upstream fails, nothing forbids it, and no touch came since (RFC 5861 §4). */
+async function staleOnError(gateway: Gateway, asked: Asked, seat: Seat): Promise<Told | undefined> {
+  const { meaning, found: { entry } } = seat;
+  const now = gateway.clock.now();
+  if (entry === undefined || !reusableOnError(entry, now)) return undefined;
+  const known = await gateway.store.control.look(entry.tags);
+  if (known.kind === 'unknown' || valid(entry, known).kind === 'invalid') return undefined;
+  const ttlMs = entry.receivedAt + entry.freshMs - entry.initialAgeMs - now;
+  const verdict = { kind: 'hit', because: 'stale-if-error', ttlMs } as const;
+  return fromEntry(gateway, asked, { meaning, entry, verdict });
+}

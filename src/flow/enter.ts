@@ -1,0 +1,44 @@
+// Where every request comes in: refused at the door, or told as a read, a write, or a plain pass.
+// Mistakes of our own are caught here, once: a read is then served without the cache, and a write
+// is never sent twice.
+import { atTheDoor } from '../core/http/door.ts';
+import type { Route } from '../core/rules/config.ts';
+import type { Asked, Gateway, Told } from './gateway.ts';
+import { pass, problemTold } from './pass.ts';
+import { Broken, type Incoming } from './ports.ts';
+import { read } from './read.ts';
+import { write } from './write.ts';
+
+// RFC 9110 §9.2.1, and RFC 10008 for QUERY: these change nothing, so that nothing is touched.
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY']);
+
+export async function enter(gateway: Gateway, incoming: Incoming): Promise<Told> {
+  const { config } = gateway.live;
+  const hasBody = incoming.body !== undefined;
+  const { method, target, fields, httpVersion } = incoming;
+  const door = atTheDoor({ method, target, fields, httpVersion, hasBody }, {
+    limits: config.limits, hosts: config.hosts, credentials: config.credentials.headers,
+  });
+  if (door.kind === 'refuse') return problemTold(gateway, incoming, door);
+  const { path, query } = door;
+  const asked: Asked = { ...incoming, path, query, hasBody };
+  try {
+    return await story(gateway, asked);
+  } catch (error) {
+    if (error instanceof Broken) return problemTold(gateway, asked, { kind: 'refuse', because: 'bad-framing' });
+    gateway.ear.trouble('assertion', { error, id: asked.id });
+    if (asked.method === 'GET' || asked.method === 'HEAD') return pass(gateway, asked, { because: 'internal' });
+    return problemTold(gateway, asked, { kind: 'fail', because: 'internal' });
+  }
+}
+
+function story(gateway: Gateway, asked: Asked): Promise<Told> {
+  if (gateway.mode === 'off') return pass(gateway, asked, { because: 'mode-off', route: routeOf(gateway, asked) });
+  if (asked.method === 'GET' || asked.method === 'HEAD') return read(gateway, asked);
+  if (SAFE.has(asked.method)) return pass(gateway, asked, { because: 'safe-method', route: routeOf(gateway, asked) });
+  return write(gateway, asked);
+}
+
+function routeOf(gateway: Gateway, asked: Asked): Route | undefined {
+  return gateway.live.finder.match(asked.path)?.route;
+}

@@ -1,0 +1,111 @@
+// Says what everfresh would do with a request, and why, without doing it: the same decisions as the
+// stories take.
+import { atTheDoor } from '../core/http/door.ts';
+import { field, type Fields } from '../core/http/message.ts';
+import { type Cacheable, meaningOf } from '../core/key/meaning.ts';
+import { askingWith } from '../core/key/shown.ts';
+import { reachOf, writeRules } from '../core/plan/reach.ts';
+import { parseBody } from '../core/plan/values.ts';
+import type { Config } from '../core/rules/config.ts';
+import type { Gateway, Live } from './gateway.ts';
+import { lookAside } from './look.ts';
+
+export interface Question {
+  readonly method: string;
+  /** Path and query, or a URL of which only those count. */
+  readonly url: string;
+  readonly fields: Fields;
+  readonly body?: Uint8Array;
+}
+
+/** Plain JSON, for people and for the admin listener. */
+export interface Explanation {
+  readonly request: string;
+  readonly kind: 'read' | 'write' | 'pass' | 'refuse';
+  readonly because?: string;
+  readonly route?: string;
+  readonly key?: string;
+  readonly asking?: string;
+  readonly fetch?: { readonly target: string; readonly fields: readonly string[] };
+  readonly tags?: readonly string[];
+  readonly ttlMs?: number | null;
+  readonly cached?: { readonly standing: string; readonly asOf?: number; readonly ageMs?: number };
+  readonly touches?: readonly { readonly tag: string; readonly because: string; readonly then: string; readonly inUse?: number }[];
+}
+
+const SAFE = new Set(['OPTIONS', 'QUERY', 'TRACE']);
+
+export async function explain(
+  question: Question,
+  live: Live,
+  gateway?: Gateway,
+): Promise<Explanation> {
+  const { config, finder } = live;
+  const method = question.method.toUpperCase();
+  const target = question.url.replace(/^https?:\/\/[^/?#]*(?=[/?#]|$)/, '') || '/';
+  const request = `${method} ${target}`;
+  const host = field(question.fields, 'host') ?? config.hosts[0] ?? 'localhost';
+  const fields = [...question.fields.filter((_, i, all) => all[i - (i % 2)]!.toLowerCase() !== 'host'), 'Host', host];
+  const hasBody = question.body !== undefined;
+  const door = atTheDoor({ method, target, fields, httpVersion: '1.1', hasBody }, {
+    limits: config.limits, hosts: config.hosts, credentials: config.credentials.headers,
+  });
+  if (door.kind === 'refuse') return { request, kind: 'refuse', because: door.because };
+  const { path, query, authority } = door;
+  const asked = { method, target, fields, path, query, authority, hasBody };
+  if (method !== 'GET' && method !== 'HEAD') {
+    if (SAFE.has(method)) return { request, kind: 'pass', because: 'safe-method' };
+    return explainWrite({ ...asked, request }, question, { config, finder, gateway });
+  }
+  const meaning = meaningOf(asked, config, (at) => finder.match(at));
+  if (meaning.kind === 'pass') {
+    const route = meaning.route?.pattern;
+    return { request, kind: 'pass', because: meaning.because, ...(route === undefined ? {} : { route }) };
+  }
+  const { rule, recipe, tags, key } = meaning;
+  const asking = askingWith(fields, config.credentials);
+  const passes = asking !== 'none' && rule.per !== 'everyone';
+  return {
+    request,
+    kind: 'read',
+    ...(passes ? { because: 'credentials' } : {}),
+    route: rule.pattern,
+    key,
+    asking,
+    fetch: { target: recipe.target, fields: recipe.fields },
+    tags,
+    ttlMs: rule.ttlMs ?? null,
+    ...(gateway === undefined ? {} : { cached: await cachedNow(gateway, meaning) }),
+  };
+}
+
+async function cachedNow(
+  gateway: Gateway,
+  meaning: Cacheable,
+): Promise<NonNullable<Explanation['cached']>> {
+  const { standing, entry } = await lookAside(gateway, meaning);
+  if (entry === undefined) return { standing };
+  return { standing, asOf: entry.asOf, ageMs: gateway.clock.now() - entry.receivedAt };
+}
+
+function explainWrite(
+  asked: { method: string; path: string; query: string | undefined; fields: Fields; request: string },
+  { body }: Question,
+  { config, finder, gateway }: { config: Config; finder: Live['finder']; gateway: Gateway | undefined },
+): Explanation {
+  const { request } = asked;
+  const rules = writeRules(asked, finder);
+  const type = field(asked.fields, 'content-type') ?? 'application/json';
+  const said = { requestFields: asked.fields, requestBody: body && parseBody(type, body) };
+  const { refresh, purge, why } = reachOf(asked, rules, { config, finder, said });
+  const inUse = (tag: string): { inUse?: number } => (gateway === undefined
+    ? {}
+    : { inUse: gateway.ledger.dependents([tag], gateway.clock.mono()).length });
+  const touches = [
+    ...[...refresh].map((tag) => ({ tag, because: why.get(tag)!, then: 'refresh', ...inUse(tag) })),
+    ...[...purge].map((tag) => ({ tag, because: why.get(tag)!, then: 'purge', ...inUse(tag) })),
+  ];
+  const route = rules.rules[0]?.rule.pattern;
+  if (touches.length === 0) return { request, kind: 'pass', because: 'no-touchable-route' };
+  return { request, kind: 'write', ...(route === undefined ? {} : { route }), touches };
+}

@@ -1,0 +1,258 @@
+// Fetches what the cache lacks, gives it to who asked first, and keeps it if HTTP, the operator and
+// the promise allow. An answer is judged by what was known before its fetch began, so one that a
+// write outran is born invalid, however late it comes.
+import type { Entry, Epoch, Seq } from '../core/entry/entry.ts';
+import { entryOf, judgeHead, type Received, type Terms } from '../core/entry/storing.ts';
+import { freshen, validatorsFor } from '../core/http/conditional.ts';
+import type { Fields } from '../core/http/message.ts';
+import type { Cacheable } from '../core/key/meaning.ts';
+import { traceFields } from '../core/key/shown.ts';
+import { valid } from '../core/promise/validity.ts';
+import type { NotKeptBecause } from '../core/verdict.ts';
+import type { Flight, Landing } from './flights.ts';
+import type { Gateway } from './gateway.ts';
+import type { FetchedAnswer } from './pass.ts';
+import type { FetchCause, FetchFailure, Known } from './ports.ts';
+import { discard, Spool } from './spool.ts';
+
+/** What a fill starts from. */
+export interface FillOrder {
+  readonly meaning: Cacheable;
+  /** Of the reader, or of the recipe when nobody reads: they choose the variant. */
+  readonly requestFields: Fields;
+  /** Known before the fetch. */
+  readonly known: Known;
+  /** What is kept now, valid or not, and whether a write ended it. */
+  readonly former?: { readonly entry: Entry; readonly touched: boolean } | undefined;
+  /** By which fields variants of this key were told apart so far. */
+  readonly names: readonly string[];
+  readonly cause: FetchCause;
+  /** Of the reader's request, to be followed by. */
+  readonly id?: string;
+}
+
+/** What the reader that started the fetch is given. */
+export type First =
+  | { readonly kind: 'landed'; readonly landing: Extract<Landing, { kind: 'answer' }> }
+  /** Not over yet: the answer as it comes. */
+  | { readonly kind: 'streaming'; readonly fetched: FetchedAnswer; readonly kept: 'stored' | NotKeptBecause }
+  | { readonly kind: 'failed'; readonly because: FetchFailure };
+
+/** A small answer is over in this time after its head; a slow one is streamed from then on. */
+const WHOLE_WITHIN_MS = 20;
+
+/** Starts the fetch. Nothing here rejects. */
+export function launch(gateway: Gateway, order: FillOrder): Flight<First> {
+  const { promise: landing, resolve: land } = Promise.withResolvers<Landing>();
+  const first = fetchAndKeep(gateway, order, land).catch((error: unknown): First => {
+    gateway.ear.trouble('assertion', { error });
+    land({ kind: 'failed', because: 'broken' });
+    return { kind: 'failed', because: 'broken' };
+  });
+  return { first, landing };
+}
+
+async function fetchAndKeep(
+  gateway: Gateway,
+  order: FillOrder,
+  land: (landing: Landing) => void,
+): Promise<First> {
+  const { meaning, former } = order;
+  const { recipe } = meaning;
+  const startedAt = gateway.clock.mono();
+  const requestedAt = gateway.clock.now();
+  // After a touch only a strong validator proves that nothing changed: by a date, an old body
+  // came back as new.
+  const validators = former === undefined
+    ? []
+    : validatorsFor(former.entry.fields, former.touched ? 'strong' : 'any');
+  const host = recipe.host === undefined ? [] : ['Host', recipe.host];
+  const fetched = await gateway.upstream.fetch({
+    method: recipe.method,
+    target: recipe.target,
+    fields: [
+      ...recipe.fields.filter((_, i, all) => all[i - (i % 2)]!.toLowerCase() !== 'traceparent'),
+      ...traceFields(order.requestFields),
+      ...(order.id === undefined ? [] : ['X-Request-Id', order.id]),
+      ...validators,
+      ...host,
+      'Via', '1.1 everfresh',
+    ],
+    body: undefined,
+    route: meaning.route,
+    safe: true,
+    cause: order.cause === 'miss' && validators.length > 0 ? 'revalidate' : order.cause,
+  });
+  if (fetched.kind === 'failed') {
+    land({ kind: 'failed', because: fetched.because });
+    return { kind: 'failed', because: fetched.because };
+  }
+  const timing: Timing = { startedAt, requestedAt };
+  if (fetched.status === 304 && former !== undefined && validators.length > 0) {
+    return notModified(gateway, { order, former: former.entry, fetched, timing }, land);
+  }
+  return gather(gateway, { order, fetched, timing }, land);
+}
+
+interface Timing {
+  readonly startedAt: number;
+  readonly requestedAt: number;
+}
+
+/** Judges an answer by its head, and gathers its body where it may be kept. */
+export async function gather(
+  gateway: Gateway,
+  { order, fetched, timing }: { order: FillOrder; fetched: FetchedAnswer; timing: Timing },
+  land: (landing: Landing) => void,
+): Promise<First> {
+  const { meaning } = order;
+  const { config } = gateway.live;
+  const received = receivedOf(gateway, order, fetched, timing);
+  const judged = judgeHead(meaning, received, config);
+  const declared = declaredLength(fetched.fields);
+  if (judged.kind === 'no' || declared > meaning.rule.maxBodyBytes) {
+    const because = judged.kind === 'no' ? judged.because : 'too-large';
+    land({ kind: 'unkept', because, status: fetched.status });
+    return { kind: 'streaming', fetched, kept: because };
+  }
+  const spool = new Spool(fetched.body, meaning.rule.maxBodyBytes);
+  const landing = spool.gathered.then(async (gathered): Promise<Landing> => {
+    switch (gathered.kind) {
+      case 'too-large':
+        return { kind: 'unkept', because: 'too-large', status: fetched.status };
+      case 'broken':
+        return { kind: 'failed', because: 'reset' };
+      case 'whole':
+        return keep(gateway, order, { received, judged, body: gathered.bytes, timing });
+    }
+  });
+  landing.then(land, (error: unknown) => {
+    gateway.ear.trouble('assertion', { error });
+    land({ kind: 'failed', because: 'broken' });
+  });
+  const landed = await within(gateway, WHOLE_WITHIN_MS, landing);
+  if (landed?.kind === 'answer') {
+    spool.leave();
+    return { kind: 'landed', landing: landed };
+  }
+  if (landed?.kind === 'failed') return { kind: 'failed', because: landed.because };
+  const kept = landed?.kind === 'unkept' ? landed.because : 'stored';
+  return { kind: 'streaming', fetched: { ...fetched, body: spool.reader() }, kept };
+}
+
+/** The upstream says that what is kept still holds (RFC 9111 §4.3.4). */
+async function notModified(
+  gateway: Gateway,
+  { order, former, fetched, timing }: {
+    order: FillOrder;
+    former: Entry;
+    fetched: FetchedAnswer;
+    timing: Timing;
+  },
+  land: (landing: Landing) => void,
+): Promise<First> {
+  discard(fetched.body);
+  const fields = freshen(former.fields, fetched.fields);
+  if (fields === undefined) {
+    // It speaks of another answer than ours (§4.3.3), so that nothing is known: ask for all of it.
+    return fetchAndKeep(gateway, { ...order, former: undefined }, land);
+  }
+  const { status, reason } = former;
+  const received = receivedOf(gateway, order, { status, reason, fields }, timing);
+  const judged = judgeHead(order.meaning, received, gateway.live.config);
+  const landing: Landing = judged.kind === 'no'
+    ? { kind: 'unkept', because: judged.because, status }
+    : await keep(gateway, order, { received, judged, body: former.body, timing });
+  if (landing.kind === 'answer') {
+    const kept = landing.kept === 'stored' ? 'revalidated' : landing.kept;
+    land({ ...landing, kept });
+    return { kind: 'landed', landing: { ...landing, kept } };
+  }
+  land(landing);
+  const whole = { ...fetched, status, reason, fields, body: bodyOf(former.body) };
+  const kept = landing.kind === 'unkept' ? landing.because : 'broken-body';
+  return { kind: 'streaming', fetched: whole, kept };
+}
+
+async function keep(
+  gateway: Gateway,
+  order: FillOrder,
+  { received, judged, body, timing }: {
+    received: Received;
+    judged: Extract<Terms, { kind: 'store' }>;
+    body: Uint8Array;
+    timing: Timing;
+  },
+): Promise<Landing> {
+  const { meaning, known, names } = order;
+  const { config } = gateway.live;
+  const { status } = received.response;
+  const made = entryOf(meaning, received, {
+    judged,
+    body,
+    epoch: known.kind === 'known' ? known.epoch : ('' as Epoch),
+    asOf: known.kind === 'known' ? known.seq : (0 as Seq),
+    fetchMs: gateway.clock.mono() - timing.startedAt,
+    names,
+    config,
+  });
+  if (made.kind === 'no') return { kind: 'unkept', because: made.because, status };
+  const { entry } = made;
+  const marker = made.kept[0];
+  const telling = marker?.kind === 'vary' ? marker.names : [];
+  const answer = (standing: boolean, kept: 'stored' | NotKeptBecause): Landing =>
+    ({ kind: 'answer', entry, names: telling, valid: standing, kept });
+  if (known.kind === 'unknown') return answer(false, known.because);
+  const after = await gateway.store.control.look(entry.tags);
+  if (after.kind === 'unknown') return answer(false, after.because);
+  if (valid(entry, after).kind === 'invalid') return answer(false, 'outrun');
+  if (after.held) return answer(true, 'held');
+  if (crowded(gateway, meaning, entry)) return answer(true, 'too-many-variants');
+  for (const kept of made.kept) await gateway.store.entries.put(kept);
+  gateway.ear.kept(entry);
+  return answer(true, 'stored');
+}
+
+// New variants of a route are bounded in number and by the minute, so that nobody can push out what
+// others read by asking for what nobody reads.
+function crowded(gateway: Gateway, { rule }: Cacheable, entry: Entry): boolean {
+  if (gateway.ledger.has(entry.key)) return false;
+  if (gateway.ledger.variants(rule.pattern) >= rule.maxVariants) return true;
+  return gateway.newVariants.add(rule.pattern) > gateway.live.config.limits.newVariantsPerMinute;
+}
+
+function receivedOf(
+  gateway: Gateway,
+  order: FillOrder,
+  { status, reason, fields }: { status: number; reason: string; fields: Fields },
+  timing: Timing,
+): Received {
+  return {
+    response: { status, reason, fields },
+    requestFields: order.requestFields,
+    requestedAt: timing.requestedAt,
+    receivedAt: gateway.clock.now(),
+  };
+}
+
+function declaredLength(fields: Fields): number {
+  for (let i = 0; i < fields.length; i += 2) {
+    if (fields[i]!.toLowerCase() === 'content-length') return Number(fields[i + 1]);
+  }
+  return 0;
+}
+
+async function* bodyOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield await Promise.resolve(bytes);
+}
+
+/** The promise's value if it comes in time. */
+async function within<T>(gateway: Gateway, ms: number, promise: Promise<T>): Promise<T | undefined> {
+  const { promise: late, resolve } = Promise.withResolvers<undefined>();
+  const cancel = gateway.clock.after(ms, () => resolve(undefined));
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    cancel();
+  }
+}

@@ -1,0 +1,61 @@
+// What the stories share: the configuration in force, the world through its ports, and who reads
+// what. Composed once; a reload replaces `live` as a whole.
+import type { Key } from '../core/entry/entry.ts';
+import type { Ledger } from '../core/plan/ledger.ts';
+import type { Finder } from '../core/plan/reach.ts';
+import type { Config, Mode } from '../core/rules/config.ts';
+import type { Verdict } from '../core/verdict.ts';
+import type { Flights } from './flights.ts';
+import type { Answer, Clock, Ear, Incoming, Store, Upstream } from './ports.ts';
+import type { Remembered } from './remembered.ts';
+import type { Refresher } from './refresher.ts';
+import type { Lately } from './lately.ts';
+
+export interface Live {
+  readonly config: Config;
+  readonly finder: Finder;
+}
+
+/** The store's outage under way, if any; shared by all writes, so that only the first ones wait. */
+export interface Outage {
+  /** Monotonic milliseconds of its first failure. */
+  since: number | undefined;
+}
+
+export interface Gateway {
+  live: Live;
+  mode: Mode;
+  readonly clock: Clock;
+  readonly upstream: Upstream;
+  readonly store: Store;
+  readonly ear: Ear;
+  readonly ledger: Ledger;
+  readonly flights: Flights;
+  readonly refresher: Refresher;
+  /** Keys whose last answer could not be kept, so that nobody queues for them. */
+  readonly uncacheable: Lately<Key>;
+  /** New variants of each route in the running minute. */
+  readonly newVariants: Lately<string>;
+  readonly remembered: Remembered;
+  /** The store's outage, as the writes see it. */
+  readonly outage: Outage;
+  /** Writes under way, in all and by client address. */
+  readonly writers: { all: number; readonly byClient: Map<string, number> };
+  /** Makes an id that nobody can guess. */
+  readonly newId: () => string;
+}
+
+/** A request that came through the door. */
+export interface Asked extends Incoming {
+  readonly path: string;
+  readonly query: string | undefined;
+  readonly hasBody: boolean;
+}
+
+/** An answer with what was decided on the way. */
+export interface Told {
+  readonly answer: Answer;
+  readonly verdict: Verdict;
+  /** The route's pattern, for metrics and the log. */
+  readonly pattern: string | undefined;
+}

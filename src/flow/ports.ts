@@ -1,0 +1,169 @@
+// The world as the stories see it: the clock, the upstream, the store, the ear that listens. Every
+// implementation stands in io/ (or in a test); nothing here does anything.
+import type { Entry, Epoch, Kept, Key, Seq } from '../core/entry/entry.ts';
+import type { Fields, RequestHead, ResponseHead } from '../core/http/message.ts';
+import type { Route } from '../core/rules/config.ts';
+
+/** Chunks in order; ends by returning, breaks by throwing `Broken`. Leaving early cancels it. */
+export type ByteStream = AsyncIterable<Uint8Array>;
+
+/** Thrown by a stream whose other side went away or took too long. */
+export class Broken extends Error {
+  override readonly name = 'Broken';
+  readonly because: FetchFailure;
+  constructor(because: FetchFailure, options?: ErrorOptions) {
+    super(because, options);
+    this.because = because;
+  }
+}
+
+export type FetchFailure = 'refused' | 'timeout' | 'reset' | 'broken' | 'aborted';
+
+/** A request as it came through the door. */
+export interface Incoming extends RequestHead {
+  readonly id: string;
+  readonly scheme: 'http' | 'https';
+  /** The client's authority, as `Host` says it. */
+  readonly authority: string;
+  /** The peer's address. */
+  readonly remote: string;
+  /** The peer is a proxy in front that the operator trusts. */
+  readonly peerTrusted: boolean;
+  readonly httpVersion: string;
+  /** Undefined where the request has no body. */
+  readonly body: ByteStream | undefined;
+  /** Aborted when the client goes away. */
+  readonly gone: AbortSignal;
+  /** Passes a 1xx answer on. */
+  readonly inform: (status: number, fields: Fields) => void;
+}
+
+/** What goes back to the client: bytes that are all here, or a stream. */
+export interface Answer extends ResponseHead {
+  readonly body: Uint8Array | ByteStream | undefined;
+  /** Read after the stream has ended. */
+  readonly trailers?: () => Fields;
+  /** Nothing more may be read from this client's connection. */
+  readonly close?: boolean;
+}
+
+export interface Clock {
+  /** Wall-clock milliseconds. */
+  now(): number;
+  /** Monotonic milliseconds. */
+  mono(): number;
+  /** Calls back after `ms`; the returned function takes it back. */
+  after(ms: number, callback: () => void): () => void;
+}
+
+/** What the upstream is asked. */
+export interface Fetch extends RequestHead {
+  readonly body: ByteStream | Uint8Array | undefined;
+  /** Which upstream: the route's own, or the file's. */
+  readonly route: Route | undefined;
+  /** Safe requests are tried once more when a reused connection closes before any byte came. */
+  readonly safe: boolean;
+  readonly signal?: AbortSignal;
+  readonly inform?: (status: number, fields: Fields) => void;
+  /** Bounds the whole exchange, in milliseconds. */
+  readonly deadlineMs?: number;
+  readonly cause: FetchCause;
+}
+
+export type FetchCause = 'miss' | 'refresh' | 'revalidate' | 'pass' | 'write' | 'warm';
+
+export type Fetched =
+  | {
+      readonly kind: 'answer';
+      readonly status: number;
+      readonly reason: string;
+      readonly fields: Fields;
+      readonly body: ByteStream;
+      /** Read after the body has ended. */
+      readonly trailers: () => Fields;
+    }
+  /** `sent`: whether the upstream may have seen a byte of the request. */
+  | { readonly kind: 'failed'; readonly because: FetchFailure; readonly sent: boolean };
+
+export interface Upstream {
+  fetch(request: Fetch): Promise<Fetched>;
+}
+
+/** What is known of touches, no older than the moment the question was asked. */
+export type Known =
+  | {
+      readonly kind: 'known';
+      readonly epoch: Epoch;
+      readonly seq: Seq;
+      /** The newest touch of any of the tags that were asked for; the floor where there is none. */
+      readonly newest: Seq;
+      /** Some write of unknown outcome, or one that settles, has one of the tags. */
+      readonly held: boolean;
+    }
+  | { readonly kind: 'unknown'; readonly because: StoreTrouble };
+
+export type StoreTrouble = 'store-down' | 'store-joining' | 'store-slow';
+
+/** What the control part said to a write's step. */
+export type Said =
+  | { readonly kind: 'said'; readonly epoch: Epoch; readonly seq: Seq }
+  | { readonly kind: 'unsaid'; readonly because: StoreTrouble };
+
+export type IntentState = 'open' | 'unknown' | 'settling';
+
+export interface Touch {
+  /** The intent that this touch ends, or keeps in another state. */
+  readonly intent?: string;
+  readonly tags: readonly string[] | 'everything';
+  /** What becomes of the intent: gone, or held until it is touched again. */
+  readonly then: 'done' | 'unknown' | 'settling';
+}
+
+/** Epochs, touches and intents: promise.md's control part. Safe to repeat, late or reordered. */
+export interface Control {
+  look(tags: readonly string[]): Known | Promise<Known>;
+  intend(id: string, tags: readonly string[]): Promise<Said>;
+  /** The write was not applied. */
+  abandon(id: string): Promise<Said>;
+  touch(touch: Touch): Promise<Said>;
+}
+
+/** Where entries stand. Losing one is harmless; an older `asOf` never replaces a newer one. */
+export interface Entries {
+  get(key: Key): Kept | undefined | Promise<Kept | undefined>;
+  /** Looks past what stands nearest, for whoever found that it is no longer valid. */
+  beyond?(key: Key): Promise<Kept | undefined>;
+  put(kept: Kept): void | Promise<void>;
+}
+
+export interface StoreState {
+  readonly kind: 'memory' | 'redis';
+  readonly state: 'ready' | 'joining' | 'down';
+  readonly because?: string;
+}
+
+/** Control and entries of one store, with its life. */
+export interface Store {
+  readonly control: Control;
+  readonly entries: Entries;
+  state(): StoreState;
+  /** Calls back when an intent that nobody looked after any more has been touched for its owner. */
+  onSwept(callback: (tags: readonly string[]) => void): void;
+  /** Leaves cleanly: what was kept may be trusted by whoever comes next. */
+  close(): Promise<void>;
+}
+
+/** Where events are counted and told; every call returns at once and never throws. */
+export interface Ear {
+  upstreamRequest(cause: FetchCause, pattern: string, ms: number, result: number | FetchFailure): void;
+  touched(tags: number | 'everything'): void;
+  refreshed(pattern: string, result: RefreshResult): void;
+  backlog(waiting: number, running: number): void;
+  kept(entry: Entry): void;
+  trouble(what: Trouble, detail: Record<string, unknown>): void;
+}
+
+export type RefreshResult = 'kept' | 'not-modified' | 'not-kept' | 'failed' | 'fresh-already' | 'outrun';
+
+export type Trouble =
+  | 'assertion' | 'store' | 'touch-unconfirmed' | 'not-kept' | 'refresh-failed' | 'swept' | 'config';

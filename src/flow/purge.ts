@@ -1,0 +1,43 @@
+// Touches and refreshes that no write through everfresh asked for: the operator's, and those of the
+// store's sweeper. Purging is touching: nothing has to be found and deleted.
+import { ownTarget } from '../core/plan/operator.ts';
+import type { Gateway } from './gateway.ts';
+import { touchOrRemember } from './touching.ts';
+
+/** Orders the refresh of what is in use under these tags; at most `top` of each route. */
+export function refreshAfter(
+  gateway: Gateway,
+  tags: Iterable<string>,
+): { readonly count: number; readonly tried: Promise<void> } {
+  const uses = gateway.ledger.dependents(tags, gateway.clock.mono());
+  return { count: uses.length, tried: gateway.refresher.order(uses) };
+}
+
+export interface OperatorOrder {
+  readonly targets: readonly string[];
+  readonly tags: readonly string[];
+}
+
+export type OperatorResult =
+  | {
+      readonly kind: 'done';
+      readonly touched: readonly string[];
+      readonly refreshing: number;
+      /** False: remembered, and touched before this instance uses its cache again. */
+      readonly confirmed: boolean;
+    }
+  | { readonly kind: 'wrong'; readonly problems: readonly string[] };
+
+/** `POST /purge` and `POST /refresh` of the admin listener. */
+export async function byOperator(
+  gateway: Gateway,
+  order: OperatorOrder,
+  act: 'refresh' | 'purge',
+): Promise<OperatorResult> {
+  const meant = ownTarget(order, gateway.live);
+  if (meant.kind === 'wrong') return meant;
+  const { tags } = meant;
+  const said = await touchOrRemember(gateway, { tags, then: 'done' });
+  const refreshing = act === 'refresh' && said.kind === 'said' ? refreshAfter(gateway, tags).count : 0;
+  return { kind: 'done', touched: tags, refreshing, confirmed: said.kind === 'said' };
+}

@@ -1,0 +1,50 @@
+// The first story: a reader asks. Say what the request means, look aside in the cache, answer from it
+// if what stands there is valid by the promise and fresh by HTTP; otherwise fetch, together with
+// everybody who asks for the same, and keep. Never waits for anything but the store's budget and
+// the upstream.
+import { clientWants, type ClientWants } from '../core/http/client-directives.ts';
+import { hasField } from '../core/http/message.ts';
+import { type Cacheable, meaningOf } from '../core/key/meaning.ts';
+import type { PassBecause } from '../core/verdict.ts';
+import { fetchTogether } from './crowd.ts';
+import type { Asked, Gateway, Told } from './gateway.ts';
+import { hit } from './hit.ts';
+import { type Found, lookAside } from './look.ts';
+import { pass, problemTold } from './pass.ts';
+import { keepingPass } from './telling.ts';
+
+export async function read(gateway: Gateway, asked: Asked): Promise<Told> {
+  const { config, finder } = gateway.live;
+  const meaning = meaningOf(asked, config, (path) => finder.match(path));
+  if (meaning.kind === 'pass') return pass(gateway, asked, meaning);
+  const { route } = meaning;
+  if (gateway.mode === 'observe') return pass(gateway, asked, { because: 'observe', route });
+
+  const wants = config.clientDirectives === 'honour' ? clientWants(asked.fields) : undefined;
+  const looked = lookAside(gateway, meaning);
+  const found = looked instanceof Promise ? await looked : looked;
+  const told = hit(gateway, asked, { meaning, found, wants });
+  if (told !== undefined) return told;
+
+  if (wants?.onlyIfCached) {
+    return problemTold(gateway, asked, { kind: 'fail', because: 'only-if-cached', route });
+  }
+  const around = goesAround(gateway, asked, { meaning, found, wants });
+  if (around === 'credentials') return keepingPass(gateway, asked, { meaning, found });
+  if (around !== undefined) return pass(gateway, asked, { because: around, route });
+  return fetchTogether(gateway, asked, { meaning, found, wants });
+}
+
+/** Why a request that the cache cannot answer does not fill it either. */
+function goesAround(
+  gateway: Gateway,
+  asked: Asked,
+  { meaning, found, wants }: { meaning: Cacheable; found: Found; wants: ClientWants | undefined },
+): PassBecause | undefined {
+  if (meaning.asking !== 'none' && meaning.rule.per !== 'everyone') return 'credentials';
+  if (asked.method === 'HEAD') return 'safe-method';
+  if (hasField(asked.fields, 'range')) return 'request-range';
+  if (wants?.noStore) return 'request-no-store';
+  if (gateway.uncacheable.count(found.key) > 0) return 'uncacheable-lately';
+  return undefined;
+}

@@ -1,0 +1,114 @@
+// A body that is gathered for keeping while its first reader already gets it. The upstream is read at
+// its own pace up to the bound, whoever listens; past the bound nothing is gathered any more and the
+// one reader sets the pace.
+import type { ByteStream } from './ports.ts';
+
+export type Gathered =
+  | { readonly kind: 'whole'; readonly bytes: Uint8Array }
+  | { readonly kind: 'too-large' }
+  | { readonly kind: 'broken'; readonly error: unknown };
+
+export class Spool {
+  readonly #chunks: Uint8Array[] = [];
+  readonly #source: AsyncIterator<Uint8Array>;
+  #bytes = 0;
+  #state: 'gathering' | Gathered['kind'] = 'gathering';
+  #error: unknown;
+  #wake: (() => void) | undefined;
+  #readerLeft = false;
+  /** How it ended; never rejects. */
+  readonly gathered: Promise<Gathered>;
+
+  constructor(body: ByteStream, bytesMax: number) {
+    this.#source = body[Symbol.asyncIterator]();
+    this.gathered = this.#gather(bytesMax);
+  }
+
+  /** For the one reader that is served while gathering goes on. */
+  reader(): ByteStream {
+    const chunks = this.#follow();
+    // Leaving must work before the first chunk was asked for, and while one is waited for.
+    const leave = (): Promise<IteratorResult<Uint8Array, undefined>> => {
+      this.leave();
+      return Promise.resolve({ done: true, value: undefined });
+    };
+    return { [Symbol.asyncIterator]: () => ({ next: () => chunks.next(), return: leave }) };
+  }
+
+  async *#follow(): AsyncGenerator<Uint8Array, undefined> {
+    let at = 0;
+    try {
+      for (;;) {
+        while (at < this.#chunks.length) yield this.#chunks[at++]!;
+        if (this.#state === 'whole') return undefined;
+        if (this.#state === 'broken') throw this.#error;
+        if (this.#state === 'too-large') break;
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+      this.#chunks.length = 0;
+      for (;;) {
+        const next = await this.#source.next();
+        if (next.done) return undefined;
+        yield next.value;
+      }
+    } finally {
+      this.leave();
+    }
+  }
+
+  /** The reader goes: what is gathered for keeping goes on, what only streams is cancelled. */
+  leave(): void {
+    this.#readerLeft = true;
+    if (this.#state === 'too-large') this.#cancel();
+  }
+
+  async #gather(bytesMax: number): Promise<Gathered> {
+    const gathered = await this.#read(bytesMax);
+    this.#state = gathered.kind;
+    if (gathered.kind === 'broken') this.#error = gathered.error;
+    if (gathered.kind === 'too-large' && this.#readerLeft) this.#cancel();
+    this.#wake?.();
+    return gathered;
+  }
+
+  async #read(bytesMax: number): Promise<Gathered> {
+    try {
+      for (;;) {
+        const next = await this.#source.next();
+        if (next.done) return { kind: 'whole', bytes: concat(this.#chunks, this.#bytes) };
+        this.#chunks.push(next.value);
+        this.#bytes += next.value.byteLength;
+        if (this.#bytes > bytesMax) return { kind: 'too-large' };
+        this.#wake?.();
+      }
+    } catch (error) {
+      return { kind: 'broken', error };
+    }
+  }
+
+  #cancel(): void {
+    this.#chunks.length = 0;
+    // The upstream's stream ends itself; how it ends is of no interest to anybody any more.
+    void this.#source.return?.().then(undefined, () => undefined);
+  }
+}
+
+/** One array of bytes from many. */
+export function concat(chunks: readonly Uint8Array[], bytes: number): Uint8Array {
+  if (chunks.length === 1) return chunks[0]!;
+  const whole = new Uint8Array(bytes);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return whole;
+}
+
+/** Ends a stream that nobody will read. */
+export function discard(body: ByteStream): void {
+  const source = body[Symbol.asyncIterator]();
+  void source.return?.().then(undefined, () => undefined);
+}

@@ -1,0 +1,78 @@
+// Tells the store of a write's steps, and keeps the promise when the store cannot be told: tries for
+// one lease, so that nobody else can still trust what they hold, and then remembers. As long as
+// anything is remembered, this instance uses nothing of the cache.
+import type { Gateway } from './gateway.ts';
+import type { Control, Known, Said, Touch } from './ports.ts';
+
+/** A little more than a lease, for clocks that differ in their pace. */
+const LEASE_MARGIN = 1.25;
+const AGAIN_AFTER_MS = 50;
+const REMEMBERED_AGAIN_AFTER_MS = 200;
+
+/** Tries until it is said, or one lease has passed since the outage's first failure. */
+export async function persist(gateway: Gateway, say: () => Promise<Said>): Promise<Said> {
+  const { clock, outage } = gateway;
+  const graceMs = gateway.live.config.leaseMs * LEASE_MARGIN;
+  // An outage that nobody noticed the end of is over.
+  if (gateway.store.state().state === 'ready') outage.since = undefined;
+  for (;;) {
+    const begun = clock.mono();
+    const said = await say();
+    if (said.kind === 'said') {
+      outage.since = undefined;
+      return said;
+    }
+    outage.since ??= begun;
+    if (clock.mono() - outage.since >= graceMs) return said;
+    await new Promise<void>((resolve) => void clock.after(AGAIN_AFTER_MS, resolve));
+  }
+}
+
+/**
+ * Touches, or remembers to. Under `refuse` a touch that could not be confirmed is remembered as
+ * well, and the caller says so to its client.
+ */
+export async function touchOrRemember(gateway: Gateway, touch: Touch): Promise<Said> {
+  const said = await persist(gateway, () => gateway.store.control.touch(touch));
+  gateway.ear.touched(touch.tags === 'everything' ? 'everything' : touch.tags.length);
+  if (said.kind === 'said') return said;
+  gateway.ear.trouble('touch-unconfirmed', { because: said.because });
+  remember(gateway, touch.tags);
+  return said;
+}
+
+export function remember(gateway: Gateway, tags: readonly string[] | 'everything'): void {
+  const idle = !gateway.remembered.pending;
+  gateway.remembered.add(tags);
+  if (idle) applyRemembered(gateway);
+}
+
+function applyRemembered(gateway: Gateway): void {
+  const { clock, remembered, store } = gateway;
+  const attempt = async (): Promise<void> => {
+    const tags = remembered.all();
+    if (tags === undefined) return;
+    const said = await store.control.touch({ tags, then: 'done' });
+    // What was added meanwhile is not forgotten with what has been touched.
+    if (said.kind === 'said') remembered.forget(tags);
+    if (remembered.pending) again();
+  };
+  const again = (): void => {
+    clock.after(REMEMBERED_AGAIN_AFTER_MS, () => void attempt().catch((error: unknown) => {
+      gateway.ear.trouble('assertion', { error });
+      again();
+    }));
+  };
+  again();
+}
+
+/** The store's control part, of which nothing is trusted while something is remembered. */
+export function guarded(control: Control, remembered: { readonly pending: boolean }): Control {
+  const joining: Known = { kind: 'unknown', because: 'store-joining' };
+  return {
+    look: (tags) => (remembered.pending ? joining : control.look(tags)),
+    intend: (id, tags) => control.intend(id, tags),
+    abandon: (id) => control.abandon(id),
+    touch: (touch) => control.touch(touch),
+  };
+}

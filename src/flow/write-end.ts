@@ -1,0 +1,117 @@
+// How a write ends: what its answer says it reached is touched, now, and once more after a while
+// where the upstream may still be at work (an outcome that nobody knows) or where its reads lag
+// behind its writes (`settle`). Each last touch is followed by the refresh of what is in use.
+import { outcomeOf } from '../core/promise/outcome.ts';
+import type { Reach } from '../core/plan/reach.ts';
+import type { Gateway, Told } from './gateway.ts';
+import { type FetchedAnswer, problemTold } from './pass.ts';
+import type { Touch } from './ports.ts';
+import { refreshAfter } from './purge.ts';
+import { touchOrRemember } from './touching.ts';
+import { finishing, gatherAnswer, type GatheredAnswer } from './write-bodies.ts';
+import type { Writing } from './write-plan.ts';
+
+/** Touches for a write whose answer never came. False: nobody could be told, and that matters. */
+export function touchUnanswered(gateway: Gateway, writing: Writing): Promise<boolean> {
+  if (writing.tags.length === 0) return Promise.resolve(true);
+  return touch(gateway, writing, { reach: writing.before, then: 'unknown' });
+}
+
+/** Touches for an answer that says, or leaves open, that the write was applied; then answers. */
+export async function endWrite(
+  gateway: Gateway,
+  writing: Writing,
+  fetched: FetchedAnswer,
+): Promise<Told> {
+  const outcome = outcomeOf(fetched.status) === 'unknown' ? 'unknown' : 'applied';
+  const { responseBodyBytes } = gateway.live.config.limits;
+  const gathered = await gatherAnswer(gateway, fetched.body, {
+    bytesMax: responseBodyBytes,
+    patient: writing.readsAnswer,
+  });
+  const reach = writing.after(fetched, gathered.kind === 'whole' ? gathered.bytes : undefined);
+  const whole = outcome === 'applied' && gathered.kind === 'whole';
+  const lastly = writing.settleMs > 0 ? 'settling' : 'done';
+  const end: End = { reach, then: whole ? lastly : 'unknown' };
+  // Where it streams, the intent is held until the last chunk, which touches again.
+  const confirmed = await touch(gateway, writing, end, gathered.kind === 'streaming');
+  if (!confirmed) {
+    return problemTold(gateway, writing.asked, { kind: 'fail', because: 'touch-unconfirmed' });
+  }
+  const uses = gateway.ledger.dependents(reach.refresh, gateway.clock.mono());
+  if (end.then === 'done') await refreshed(gateway, writing, reach);
+  const body = bodyOf(gateway, writing, { gathered, outcome, end: { reach, then: lastly } });
+  const told = writing.told(fetched, { outcome, refreshing: uses.length });
+  return { ...told, answer: { ...told.answer, body } };
+}
+
+interface End {
+  readonly reach: Reach;
+  readonly then: Touch['then'];
+}
+
+function bodyOf(
+  gateway: Gateway,
+  writing: Writing,
+  { gathered, outcome, end }: { gathered: GatheredAnswer; outcome: 'applied' | 'unknown'; end: End },
+): Told['answer']['body'] {
+  switch (gathered.kind) {
+    case 'whole':
+      return gathered.bytes;
+    case 'streaming':
+      return finishing(gathered.body, async (how) => {
+        const applied = how === 'whole' && outcome === 'applied';
+        const last: End = applied ? end : { ...end, then: 'unknown' };
+        await touch(gateway, writing, last);
+        if (last.then === 'done') refreshAfter(gateway, last.reach.refresh);
+      });
+    case 'too-large':
+    case 'broken':
+      return brokenBody(gathered.kind === 'broken' ? gathered.error : undefined);
+  }
+}
+
+// The upstream broke off inside its answer, and so do we: nobody may take it for whole.
+async function* brokenBody(error: unknown): AsyncGenerator<Uint8Array> {
+  yield await Promise.reject(error instanceof Error ? error : new Error('broken body'));
+}
+
+/** Touches; what is then held is touched again in its time. False under `refuse` if unconfirmed. */
+async function touch(
+  gateway: Gateway,
+  writing: Writing,
+  { reach, then }: End,
+  streaming = false,
+): Promise<boolean> {
+  const tags = [...new Set([...reach.refresh, ...reach.purge])];
+  if (tags.length === 0) return true;
+  const { intent } = writing;
+  const said = await touchOrRemember(gateway, {
+    tags,
+    then: intent === undefined ? 'done' : then,
+    ...(intent === undefined ? {} : { intent }),
+  });
+  if (!streaming && then !== 'done') touchAgainLater(gateway, writing, { reach, then });
+  const { store } = gateway.live.config;
+  return said.kind === 'said' || store.kind === 'memory' || store.whenDown === 'pass';
+}
+
+function touchAgainLater(gateway: Gateway, writing: Writing, { reach, then }: End): void {
+  const { quarantineMs } = gateway.live.config.limits;
+  const ms = then === 'settling' ? writing.settleMs : Math.max(quarantineMs, writing.settleMs);
+  gateway.clock.after(ms, () => {
+    touch(gateway, writing, { reach, then: 'done' })
+      .then(() => refreshAfter(gateway, reach.refresh))
+      .catch((error: unknown) => gateway.ear.trouble('assertion', { error }));
+  });
+}
+
+/** With `wait` the writer is answered after the refreshes, or when its patience ends. */
+async function refreshed(gateway: Gateway, writing: Writing, reach: Reach): Promise<void> {
+  const done = refreshAfter(gateway, reach.refresh);
+  if (!writing.wait) return;
+  const { promise: late, resolve } = Promise.withResolvers<undefined>();
+  const cancel = gateway.clock.after(writing.waitTimeoutMs, () => resolve(undefined));
+  await Promise.race([done.tried, late]);
+  cancel();
+}

@@ -1,0 +1,72 @@
+// One request from its first byte to its last: parsed, told to the stories, delivered, counted and
+// logged. The last place where a mistake of our own can be caught.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { field } from '../core/http/message.ts';
+import { enter } from '../flow/enter.ts';
+import type { Gateway } from '../flow/gateway.ts';
+import { deliver } from './answer.ts';
+import { type Handler, incomingOf } from './door.ts';
+import { logExchange, type Logger } from './log.ts';
+import type { Metrics } from './metrics.ts';
+
+export interface HandlerParts {
+  readonly gateway: Gateway;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly trusts: (address: string) => boolean;
+  readonly newId: () => string;
+  /** A number from 0 to 1, to draw samples by. */
+  readonly draw: () => number;
+  /** While draining, connections are closed after their answer. */
+  readonly draining: () => boolean;
+}
+
+export interface CountedHandler {
+  readonly handle: Handler;
+  /** Requests under way. */
+  active(): number;
+}
+
+export function requestHandler(parts: HandlerParts): CountedHandler {
+  let active = 0;
+  const handle = (request: IncomingMessage, response: ServerResponse): void => {
+    active += 1;
+    exchange(parts, request, response)
+      .catch((error: unknown) => {
+        parts.gateway.ear.trouble('assertion', { error });
+        if (response.headersSent) response.destroy();
+        else response.writeHead(502, ['Content-Length', '0', 'Connection', 'close']).end();
+      })
+      .finally(() => {
+        active -= 1;
+      });
+  };
+  return { handle, active: () => active };
+}
+
+async function exchange(
+  parts: HandlerParts,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { gateway, metrics, log, trusts } = parts;
+  const startedAt = performance.now();
+  const id = requestId(request) ?? parts.newId();
+  // A client that breaks off while it is read, or written to, is nobody's error.
+  request.on('error', () => undefined);
+  response.on('error', () => undefined);
+  const incoming = incomingOf(request, response, { id, trusts });
+  const told = await enter(gateway, incoming);
+  const close = parts.draining() || told.answer.close === true || !request.complete && told.verdict.kind === 'refuse';
+  const delivery = await deliver(told.answer, response, { close });
+  const ms = performance.now() - startedAt;
+  metrics.request(told.pattern, told.verdict, ms);
+  const { sample } = gateway.live.config.log;
+  logExchange(log, { incoming, told, delivery, ms }, () => parts.draw() < sample);
+}
+
+/** A client's own id for its request, if it is one that may stand in a log. */
+function requestId(request: IncomingMessage): string | undefined {
+  const given = field(request.rawHeaders, 'x-request-id');
+  return given !== undefined && /^[\w.:-]{1,64}$/.test(given) ? given : undefined;
+}

@@ -1,0 +1,93 @@
+// The store inside this process: entries bounded by the bytes that they really keep, and the
+// control part of one epoch, which begins with the process. Never down, never asked over a wire.
+import { randomUUID } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { ControlState } from '../core/promise/control.ts';
+import type { Entry, Epoch, Kept, Key, Seq } from '../core/entry/entry.ts';
+import type { Limits } from '../core/rules/config.ts';
+import type { Control, Entries, Said, Store } from '../flow/ports.ts';
+
+export interface MemoryOptions {
+  /** Bound of the entries, in bytes. */
+  readonly bytes: number;
+  readonly limits: Pick<Limits, 'touched'>;
+}
+
+// What an entry costs beyond its text and body: its objects, and its place in the map.
+const ENTRY_BYTES = 1024;
+const STRING_BYTES = 24;
+
+export interface MemoryEntries extends Entries {
+  get(key: Key): Kept | undefined;
+  put(kept: Kept): void;
+  readonly size: number;
+  readonly bytes: number;
+}
+
+export function memoryEntries(options: { readonly bytes: number }): MemoryEntries {
+  const cache = new LRUCache<Key, Kept>({ maxSize: options.bytes, sizeCalculation: bytesOf });
+  return {
+    get: (key) => cache.get(key),
+    put(kept) {
+      const before = cache.peek(kept.key);
+      if (before !== undefined && outranks(before, kept)) return;
+      cache.set(kept.key, compact(kept));
+    },
+    get size() {
+      return cache.size;
+    },
+    get bytes() {
+      return cache.calculatedSize;
+    },
+  };
+}
+
+/** Whether what stands there is of the same epoch and knew of more touches. */
+function outranks(before: Kept, kept: Kept): boolean {
+  if (before.kind === 'vary' || kept.kind === 'vary') return false;
+  return before.epoch === kept.epoch && before.asOf > kept.asOf;
+}
+
+/** A body that is a small view of a large buffer would keep all of that alive, uncounted. */
+function compact(kept: Kept): Kept {
+  if (kept.kind === 'vary' || kept.body.buffer.byteLength === kept.body.byteLength) return kept;
+  return { ...kept, body: new Uint8Array(kept.body) };
+}
+
+function bytesOf(kept: Kept): number {
+  if (kept.kind === 'vary') return ENTRY_BYTES + stringsBytes([kept.key, ...kept.names]);
+  return ENTRY_BYTES + kept.body.byteLength + textBytes(kept);
+}
+
+function textBytes({ key, tags, fields, recipe }: Entry): number {
+  return stringsBytes([key, recipe.target, recipe.path])
+    + stringsBytes(tags) + stringsBytes(fields) + stringsBytes(recipe.fields);
+}
+
+function stringsBytes(strings: readonly string[]): number {
+  let bytes = 0;
+  for (const text of strings) bytes += STRING_BYTES + text.length;
+  return bytes;
+}
+
+const OWNER = 'self';
+
+/** One instance is all there is, so nobody else's intents are ever left behind. */
+export function memoryStore(options: MemoryOptions): Store & { readonly entries: MemoryEntries } {
+  const state = new ControlState(randomUUID() as Epoch, options.limits);
+  const said = (seq: Seq): Promise<Said> =>
+    Promise.resolve({ kind: 'said', epoch: state.epoch, seq });
+  const control: Control = {
+    look: (tags) => ({ kind: 'known', ...state.look(tags) }),
+    intend: (id, tags) => said(state.intend(id, OWNER, tags)),
+    abandon: (id) => said(state.abandon(id)),
+    touch: (touch) => said(state.touch(touch, OWNER)),
+  };
+  return {
+    control,
+    entries: memoryEntries(options),
+    state: () => ({ kind: 'memory', state: 'ready' }),
+    onSwept: () => undefined,
+    close: () => Promise.resolve(),
+  };
+}

@@ -1,0 +1,196 @@
+// One connection to Redis with a breaker: after a failure every call is refused at once, until a
+// ping has been answered again. Every call is bounded in time, and none of them ever throws.
+import { Redis, ReplyError } from 'ioredis';
+import type { Clock, StoreTrouble } from '../flow/ports.ts';
+import type { Script } from './redis-scripts.ts';
+
+export type RedisTrouble =
+  | 'unreachable' | 'timeout' | 'auth' | 'not-primary' | 'loading' | 'out-of-memory' | 'too-old'
+  | 'evicts' | 'refused' | 'internal';
+
+export type Tell = (because: RedisTrouble, message: string) => void;
+
+export type Reply =
+  | { readonly kind: 'reply'; readonly value: unknown }
+  | { readonly kind: 'failed'; readonly because: StoreTrouble };
+
+export interface LinkOptions {
+  /** `redis://` or `rediss://`, with user, password and database as needed. */
+  readonly url: string;
+  readonly clock: Clock;
+  /** Bounds every call. */
+  readonly budgetMs: number;
+  /** How soon after a failure it is tried again. */
+  readonly probeMs: number;
+  /** Whether an error that the server itself tells breaks the link as well. */
+  readonly strict: boolean;
+  readonly onUp: () => void;
+  readonly onDown: () => void;
+  readonly tell: Tell;
+}
+
+const CONNECT_MS_MAX = 1000;
+const RECONNECT_MS_MAX = 500;
+
+export class RedisLink {
+  readonly #options: LinkOptions;
+  readonly #redis: Redis;
+  #up = false;
+  #trips = 0;
+  #because: RedisTrouble = 'unreachable';
+  #closed = false;
+  #probing = false;
+  #cancelProbe: () => void = () => undefined;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    const { budgetMs } = options;
+    this.#redis = new Redis(options.url, {
+      protocol: 2,
+      disableClientInfo: true,
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+      maxRetriesPerRequest: 0,
+      commandTimeout: budgetMs,
+      connectTimeout: CONNECT_MS_MAX,
+      // A server that hangs is left, rather than filled with what nobody waits for any more.
+      socketTimeout: Math.max(budgetMs * 2, CONNECT_MS_MAX),
+      enableReadyCheck: true,
+      maxLoadingRetryTime: RECONNECT_MS_MAX,
+      retryStrategy: (times) => Math.min(20 * 2 ** Math.min(times, 8), RECONNECT_MS_MAX)
+        * (0.5 + Math.random() / 2),
+      reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    });
+    this.#redis.on('error', (error: unknown) => this.#trip(error));
+    this.#redis.on('close', () => this.#trip(undefined));
+    this.#redis.on('ready', () => {
+      // A server that said it is a replica will say so again; it isn't asked in a tight loop.
+      if (this.#because === 'not-primary') this.#probeLater();
+      else this.#probeNow();
+    });
+  }
+
+  get up(): boolean {
+    return this.#up;
+  }
+
+  /** How often it broke: unchanged means that nothing failed in between. */
+  get trips(): number {
+    return this.#trips;
+  }
+
+  /** Why it is, or was last, broken. */
+  get because(): RedisTrouble {
+    return this.#because;
+  }
+
+  run(script: Script, keys: readonly string[], args: readonly (string | Buffer)[]): Promise<Reply> {
+    return this.#bounded(async () => {
+      try {
+        return await this.#redis.evalsha(script.sha, keys.length, ...keys, ...args);
+      } catch (error) {
+        // The server forgot it, or never knew it; it did not run.
+        if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+        return await this.#redis.eval(script.lua, keys.length, ...keys, ...args);
+      }
+    });
+  }
+
+  get(key: string): Promise<Reply> {
+    return this.#bounded(() => this.#redis.getBuffer(key));
+  }
+
+  info(): Promise<Reply> {
+    return this.#bounded(() => this.#redis.info());
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#up = false;
+    this.#cancelProbe();
+    this.#redis.disconnect();
+  }
+
+  async #bounded(ask: () => Promise<unknown>): Promise<Reply> {
+    if (!this.#up) return { kind: 'failed', because: 'store-down' };
+    try {
+      return { kind: 'reply', value: await this.#inTime(ask()) };
+    } catch (error) {
+      const because = reasonOf(error);
+      if (this.#options.strict || !(error instanceof ReplyError)) this.#trip(error);
+      else this.#options.tell(because, messageOf(error));
+      return { kind: 'failed', because: because === 'timeout' ? 'store-slow' : 'store-down' };
+    }
+  }
+
+  #inTime(asked: Promise<unknown>): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#options.clock.after(this.#options.budgetMs, () => {
+        reject(new Error('Command timed out'));
+      });
+      asked.finally(cancel).then(resolve, reject);
+    });
+  }
+
+  #trip(error: unknown): void {
+    if (this.#closed) return;
+    if (error !== undefined) {
+      this.#because = reasonOf(error);
+      this.#options.tell(this.#because, messageOf(error));
+    } else if (this.#up) {
+      this.#because = 'unreachable';
+      this.#options.tell('unreachable', 'the connection was closed');
+    }
+    this.#trips += 1;
+    if (this.#up) {
+      this.#up = false;
+      this.#options.onDown();
+    }
+    this.#probeLater();
+  }
+
+  #probeLater(): void {
+    this.#cancelProbe();
+    this.#cancelProbe = this.#options.clock.after(this.#options.probeMs, () => this.#probeNow());
+  }
+
+  #probeNow(): void {
+    this.#cancelProbe();
+    if (this.#closed || this.#up || this.#probing || this.#redis.status !== 'ready') return;
+    this.#probing = true;
+    const trips = this.#trips;
+    this.#inTime(this.#redis.ping()).then(
+      () => {
+        this.#probing = false;
+        if (this.#closed) return;
+        if (this.#trips !== trips || this.#redis.status !== 'ready') {
+          this.#probeLater();
+          return;
+        }
+        this.#up = true;
+        this.#options.onUp();
+      },
+      (error: unknown) => {
+        this.#probing = false;
+        this.#trip(error);
+      },
+    );
+  }
+}
+
+function reasonOf(error: unknown): RedisTrouble {
+  const message = messageOf(error);
+  if (/timed out|timeout|ETIMEDOUT/i.test(message)) return 'timeout';
+  if (/^(WRONGPASS|NOAUTH|NOPERM)|invalid password|AUTH/.test(message)) return 'auth';
+  if (message.startsWith('READONLY')) return 'not-primary';
+  if (/^(LOADING|MASTERDOWN|BUSY)\b/.test(message)) return 'loading';
+  if (message.startsWith('OOM')) return 'out-of-memory';
+  return error instanceof ReplyError ? 'refused' : 'unreachable';
+}
+
+/** Only the message: the error itself carries the command with its arguments, a password too. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown error';
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  return error.message === '' ? code ?? error.name : error.message;
+}
