@@ -1,6 +1,6 @@
 // The stage of the stories: a scripted upstream, everfresh in front of it in one of its two forms, a
 // client, and barriers, so that a race is told and not waited for.
-import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, request as httpRequest, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import Fastify from 'fastify';
@@ -8,6 +8,7 @@ import { openListeners } from '../src/compose/listeners.ts';
 import { compose, type Composed } from '../src/compose/gateway.ts';
 import { parseRules } from '../src/core/rules/parse.ts';
 import { printProblem } from '../src/core/rules/problem.ts';
+import type { Clock } from '../src/flow/ports.ts';
 import everfresh from '../src/plugin.ts';
 
 export type Form = 'gateway' | 'plugin';
@@ -54,13 +55,22 @@ export interface Stage {
   /** How many upstream requests of this line were seen. */
   count(line: string): number;
   close(): Promise<void>;
+  /** Ends everfresh and leaves the upstream. */
+  leave(): Promise<void>;
 }
 
 export interface Setting {
   readonly form?: Form;
   /** YAML without `upstream:`; the rest of a file. */
   readonly rules?: string;
-  readonly script: Script;
+  /** Not needed with `behind`. */
+  readonly script?: Script;
+  /** In place of a script: an application that reads its requests itself. */
+  readonly app?: RequestListener;
+  /** Of the form `gateway` only. */
+  readonly clock?: Clock;
+  /** Another stage, whose upstream this one shares. */
+  readonly behind?: Stage;
 }
 
 interface Teardown {
@@ -68,15 +78,17 @@ interface Teardown {
 }
 
 /** Opens the stage; it is cleared when the test ends. */
-export async function stage(t: Teardown, { form = 'gateway', rules = '', script }: Setting): Promise<Stage> {
-  const upstream = await scripted(script);
+export async function stage(t: Teardown, { form = 'gateway', rules = '', script, app, behind, clock }: Setting): Promise<Stage> {
+  const upstream = behind === undefined ? await scripted(script, app) : sharedWith(behind);
   const yaml = `upstream: ${upstream.url}\nlisten: 127.0.0.1:0\nadmin: off\nlog: { level: silent }\n${rules}`;
   const parsed = parseRules(yaml, { file: 'routes.yaml', env: {} });
   if (parsed.kind === 'wrong') throw new Error(parsed.problems.map(printProblem).join('\n'));
-  const opened = form === 'gateway' ? await asGateway(parsed.config) : await asPlugin(yaml);
+  const opened = form === 'gateway' ? await asGateway(parsed.config, clock) : await asPlugin(yaml);
+  let left: Promise<void> | undefined;
+  const leave = (): Promise<void> => left ??= opened.close();
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => closed ??= (async () => {
-    await opened.close();
+    await leave();
     await upstream.close();
   })();
   t.teardown(close);
@@ -91,11 +103,12 @@ export async function stage(t: Teardown, { form = 'gateway', rules = '', script 
     send: (method, path, body, headers) => ask(url, method, path, { body, headers }),
     count: (line) => upstream.seen.filter((seen) => seen === line).length,
     close,
+    leave,
   };
 }
 
-async function asGateway(config: Parameters<typeof compose>[0]): Promise<{ url: string; composed: Composed | undefined; close(): Promise<void> }> {
-  const composed = compose(config);
+async function asGateway(config: Parameters<typeof compose>[0], clock?: Clock): Promise<{ url: string; composed: Composed | undefined; close(): Promise<void> }> {
+  const composed = compose(config, clock === undefined ? {} : { clock });
   const listeners = await openListeners(composed, config, { masked: () => ({}), refused: () => [] });
   return {
     url: `http://${listeners.gateway}`,
@@ -116,16 +129,21 @@ async function asPlugin(yaml: string): Promise<{ url: string; composed: undefine
   return { url: `http://127.0.0.1:${port}`, composed: undefined, close: () => app.close() };
 }
 
-async function scripted(script: Script): Promise<Pick<Stage, 'seen' | 'requests'> & { url: string; close(): Promise<void> }> {
+function sharedWith({ upstreamUrl: url, seen, requests }: Stage): ReturnType<typeof scripted> extends Promise<infer U> ? U : never {
+  return { url, seen, requests, close: () => Promise.resolve() };
+}
+
+async function scripted(script: Script | undefined, app: RequestListener | undefined): Promise<Pick<Stage, 'seen' | 'requests'> & { url: string; close(): Promise<void> }> {
   const seen: string[] = [];
   const requests: Stage['requests'] = [];
   const server = createServer((request, response) => {
     void (async () => {
       const line = `${request.method!} ${request.url!}`;
       seen.push(line);
+      if (app !== undefined) return void app(request, response);
       const body = await text(request).catch(() => '');
       requests.push({ line, headers: request.headers, body });
-      await script(request, response, body);
+      await script!(request, response, body);
     })();
   });
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
@@ -184,4 +202,41 @@ export async function until(holds: () => boolean | Promise<boolean>, what: strin
     if (turn % 10 === 9) await new Promise((resolve) => setTimeout(resolve, 1));
   }
   throw new Error(`never came true: ${what}`);
+}
+
+/** A request whose answer is watched as it comes. */
+export interface Watched {
+  /** Its status, as soon as the head is there. */
+  readonly head: Promise<number>;
+  /** The body so far. */
+  readonly body: () => string;
+  /** How it ended. */
+  readonly end: Promise<'whole' | 'broken'>;
+  /** Goes away. */
+  leave(): void;
+}
+
+/** As `ask`, for a test that looks at the answer while it comes, or leaves before it is over. */
+export function watch(base: string, method: string, path: string, body?: unknown): Watched {
+  const { hostname, port } = new URL(base);
+  const bytes = body === undefined ? undefined : JSON.stringify(body);
+  const headers = bytes === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(bytes) };
+  const request = httpRequest({ host: hostname, port, method, path, agent: false, headers });
+  const head = Promise.withResolvers<number>();
+  const end = Promise.withResolvers<'whole' | 'broken'>();
+  head.promise.catch(() => undefined);
+  let seen = '';
+  request.on('response', (response) => {
+    head.resolve(response.statusCode!);
+    response.setEncoding('utf8');
+    response.on('data', (chunk: string) => void (seen += chunk));
+    response.on('close', () => end.resolve(response.complete ? 'whole' : 'broken'));
+    response.on('error', () => end.resolve('broken'));
+  });
+  request.on('error', (error) => {
+    head.reject(error);
+    end.resolve('broken');
+  });
+  request.end(bytes);
+  return { head: head.promise, end: end.promise, body: () => seen, leave: () => void request.destroy() };
 }

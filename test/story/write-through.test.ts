@@ -1,6 +1,6 @@
 // The story that everfresh exists for, in both of its forms.
 import t from 'tap';
-import { Barrier, FORMS, json, stage, until } from '../play.ts';
+import { Barrier, FORMS, json, type Script, stage, until } from '../play.ts';
 
 const RULES = `
 routes:
@@ -13,7 +13,7 @@ routes:
     DELETE: { refresh: [/posts/:id, /posts] }
 `;
 
-function blog(): { posts: Map<string, string>; script: Parameters<typeof stage>[1]['script'] } {
+function blog(): { posts: Map<string, string>; script: Script } {
   const posts = new Map([['1', 'one']]);
   return {
     posts,

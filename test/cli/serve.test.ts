@@ -1,0 +1,165 @@
+// The gateway as a process: how it starts, what it refuses to start with, how it takes a changed file,
+// and how it ends.
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { ask, Barrier } from '../play.ts';
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+
+interface Test {
+  teardown(callback: () => unknown): void;
+}
+
+interface Running {
+  readonly pid: number;
+  /** Lines of the log, parsed. */
+  readonly lines: Record<string, unknown>[];
+  readonly stderr: () => string;
+  readonly ended: Promise<number | string>;
+  /** The first log line with this message from now on, or one that was there. */
+  line(message: string): Promise<Record<string, unknown>>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+function everfresh(t: Test, args: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env['PATH'], ...env },
+  });
+  const lines: Record<string, unknown>[] = [];
+  const waiting: { message: string; resolve: (line: Record<string, unknown>) => void }[] = [];
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  createInterface({ input: child.stdout }).on('line', (text) => {
+    const line = JSON.parse(text) as Record<string, unknown>;
+    lines.push(line);
+    for (const one of waiting) if (one.message === line['msg']) one.resolve(line);
+  });
+  const ended = new Promise<number | string>((resolve) => {
+    child.once('exit', (code, signal) => resolve(code ?? signal ?? ''));
+  });
+  t.teardown(async () => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+    await ended;
+  });
+  return {
+    pid: child.pid!,
+    lines,
+    stderr: () => stderr,
+    ended,
+    kill: (signal) => void child.kill(signal),
+    line(message) {
+      const there = lines.find((line) => line['msg'] === message);
+      if (there !== undefined) return Promise.resolve(there);
+      const later = new Promise<Record<string, unknown>>((resolve) => waiting.push({ message, resolve }));
+      const over = ended.then((code) => {
+        throw new Error(`ended with ${code} before it said ${message}: ${stderr}`);
+      });
+      return Promise.race([later, over]);
+    },
+  };
+}
+
+async function upstream(t: Test, before: () => Promise<void> = () => Promise.resolve()): Promise<string> {
+  const server = createServer((request, response) => {
+    void before().then(() => response.end(`${request.method!} ${request.url!}`));
+  });
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => void server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+async function folder(t: Test): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'everfresh-test-'));
+  t.teardown(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
+
+const ANY = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0'];
+
+t.test('a URL alone starts a gateway, and SIGTERM ends it with 0', async (t) => {
+  const running = everfresh(t, [await upstream(t), ...ANY]);
+  const { listen, admin } = await running.line('listening') as { listen: string; admin: string };
+  t.equal((await ask(`http://${listen}`, 'GET', '/a')).body, 'GET /a');
+  t.equal((await ask(`http://${admin}`, 'GET', '/readyz')).status, 200);
+  t.match((await ask(`http://${admin}`, 'GET', '/metrics')).body, /everfresh_requests_total\{[^}]*result="miss"/);
+  running.kill('SIGTERM');
+  t.equal(await running.ended, 0);
+});
+
+t.test('SIGTERM lets what is under way end first', async (t) => {
+  const slow = new Barrier();
+  const running = everfresh(t, [await upstream(t, () => slow.pass()), ...ANY]);
+  const { listen } = await running.line('listening') as { listen: string };
+  const reading = ask(`http://${listen}`, 'GET', '/slow');
+  await slow.reached;
+  running.kill('SIGTERM');
+  await running.line('draining');
+  slow.open();
+  t.equal((await reading).body, 'GET /slow');
+  t.equal(await running.ended, 0);
+});
+
+t.test('a changed file is applied, a broken one is refused and the last good one stays', async (t) => {
+  const file = join(await folder(t), 'routes.yaml');
+  const up = await upstream(t);
+  const write = (rest: string): Promise<void> => writeFile(file, `upstream: ${up}\n${rest}`);
+  await write('routes: { /a: { GET: { ttl: 1h } } }\n');
+  const running = everfresh(t, ['serve', '--config', file, ...ANY]);
+  const { listen, admin } = await running.line('listening') as { listen: string; admin: string };
+  t.match((await ask(`http://${listen}`, 'GET', '/b')).cache, /bypass; detail="no-rule"/);
+
+  await write('routes: { /b: { GET: { ttl: 1h } } }\n');
+  running.kill('SIGHUP');
+  await running.line('configuration applied');
+  t.match((await ask(`http://${listen}`, 'GET', '/b')).cache, /stored/);
+
+  await write('routes: { /b: { GET: { tll: 1h } } }\n');
+  running.kill('SIGHUP');
+  const refused = await running.line('configuration refused');
+  t.match(JSON.stringify(refused['problems']), /routes\.yaml:2:\d+: .*did you mean `ttl`/);
+  t.match((await ask(`http://${listen}`, 'GET', '/b')).cache, /hit/);
+  const shown = JSON.parse((await ask(`http://${admin}`, 'GET', '/config')).body) as { problems: string[] };
+  t.equal(shown.problems.length, 1);
+});
+
+t.test('what cannot be served is said at once, all of it, with exit code 2', async (t) => {
+  const file = join(await folder(t), 'routes.yaml');
+  await writeFile(file, 'upstrem: http://localhost:1\nroutes:\n  /a:\n    GET: { ttl: soon }\n    POST: { refresh: [/nowhere] }\n');
+  const running = everfresh(t, ['serve', '--config', file]);
+  t.equal(await running.ended, 2);
+  t.match(running.stderr(), /:1:1: .*did you mean `upstream`/);
+  t.match(running.stderr(), /:4:17: /);
+  t.match(running.stderr(), /:5:\d+: .*\/nowhere/);
+
+  const missing = everfresh(t, ['serve', '--config', join(file, 'not-there.yaml')]);
+  t.equal(await missing.ended, 2);
+  t.match(missing.stderr(), /can't be read/);
+
+  const open = everfresh(t, ['http://127.0.0.1:9', '--listen', '127.0.0.1:0', '--admin', '0.0.0.0:0']);
+  t.equal(await open.ended, 2, 'an admin listener that others reach needs a token');
+  t.match(open.stderr(), /EVERFRESH_ADMIN_TOKEN/);
+
+  const lenient = everfresh(t, ['http://127.0.0.1:9', ...ANY], { NODE_OPTIONS: '--insecure-http-parser' });
+  t.equal(await lenient.ended, 2);
+  t.match(lenient.stderr(), /smuggled/);
+
+  const unknown = everfresh(t, ['serv']);
+  t.equal(await unknown.ended, 2);
+});
+
+t.test('a port that is taken is an error with exit code 1', async (t) => {
+  const up = await upstream(t);
+  const running = everfresh(t, [up, '--listen', new URL(up).host, '--admin', 'off']);
+  t.equal(await running.ended, 1);
+  t.match(running.stderr(), /EADDRINUSE/);
+});
