@@ -1,6 +1,9 @@
 // Entries for tests: a plain answer of which a test says only what it is about.
 import type { Entry, Epoch, Key, Seq } from '../src/core/entry/entry.ts';
 
+// Once for all, so that two plain entries are equal.
+const NOW = Date.now();
+
 export function entry(change: Partial<Entry> & { readonly text?: string } = {}): Entry {
   const { text = 'hello', ...rest } = change;
   return {
@@ -17,7 +20,7 @@ export function entry(change: Partial<Entry> & { readonly text?: string } = {}):
     reason: 'OK',
     fields: ['Content-Type', 'text/plain', 'ETag', '"1"'],
     body: new Uint8Array(Buffer.from(text)),
-    receivedAt: Date.now(),
+    receivedAt: NOW,
     initialAgeMs: 0,
     freshMs: 60_000,
     staleWhileRevalidateMs: 0,

@@ -240,3 +240,10 @@ export function watch(base: string, method: string, path: string, body?: unknown
   request.end(bytes);
   return { head: head.promise, end: end.promise, body: () => seen, leave: () => void request.destroy() };
 }
+
+/** Ends when so many requests are inside everfresh; the plugin's cannot be counted, and get time. */
+export async function inside(s: Stage, requests: number): Promise<void> {
+  const { composed } = s;
+  if (composed !== undefined) return until(() => composed.handler.active() === requests, `${requests} inside`);
+  for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}

@@ -123,6 +123,8 @@ export async function startRedis(
 
 const running = new Set<ChildProcess>();
 process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+// A test that is ended from outside runs no exit listeners of its own accord.
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1));
 
 async function start(
   program: string, args: readonly string[], port: number,

@@ -7,6 +7,7 @@ import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } f
 import type { Config } from '../core/rules/config.ts';
 import { explain } from '../flow/explain.ts';
 import type { Gateway } from '../flow/gateway.ts';
+import { switchMode } from '../flow/mode.ts';
 import { byOperator } from '../flow/purge.ts';
 import { readMode, readOrder, readQuestion } from './asked.ts';
 import { guard, isLoopback } from './guard.ts';
@@ -164,10 +165,10 @@ function addOrders(app: FastifyInstance, deps: AdminDeps): void {
       return reply.code(202).send({ touched, refreshing, confirmed });
     });
   }
-  app.post('/mode', (request, reply) => {
+  app.post('/mode', async (request, reply) => {
     const read = readMode(request.body);
     if (read.kind === 'wrong') return refuseWrong(reply, read.problems);
-    gateway.mode = read.value;
+    await switchMode(gateway, read.value);
     return reply.send({ mode: gateway.mode });
   });
 }

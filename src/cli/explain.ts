@@ -97,9 +97,9 @@ function meaningOf(because: string): string {
 }
 
 function readLines({ key = '', ttlMs, tags = [], fetch }: Explanation): string[] {
-  const ttl = ttlMs === undefined || ttlMs === null
-    ? 'as HTTP allows: the upstream says how long'
-    : printDuration(ttlMs);
+  const ttl = typeof ttlMs === 'number'
+    ? printDuration(ttlMs)
+    : 'as HTTP allows: the upstream says how long';
   return [
     ...labelled('key', [key]),
     ...labelled('ttl', [ttl]),

@@ -30,18 +30,26 @@ export function readFlags(argv: readonly string[], env: World['env']): FlagsRead
     });
     const [url, ...more] = positionals;
     if (more.length > 0) return wrong(`unexpected argument: ${more[0]!}`);
-    if (url !== undefined && values.upstream !== undefined) return wrong('the upstream is given twice');
+    if (url !== undefined && values.upstream !== undefined)
+      return wrong('the upstream is given twice');
     const { config, ...rest } = values;
     const upstream = url ?? values.upstream;
     const overrides = { ...rest, ...(upstream === undefined ? {} : { upstream }) };
-    return { kind: 'ok', flags: { file: fileOf(config, url ?? upstream ?? env['EVERFRESH_UPSTREAM'], url), overrides } };
+    return {
+      kind: 'ok',
+      flags: { file: fileOf(config, url ?? upstream ?? env['EVERFRESH_UPSTREAM'], url), overrides },
+    };
   } catch (error) {
     return wrong((error as Error).message);
   }
 }
 
 // A URL alone means no file; an upstream without a file is enough; otherwise the usual file it is.
-function fileOf(config: string | undefined, upstream: string | undefined, url: string | undefined): string | undefined {
+function fileOf(
+  config: string | undefined,
+  upstream: string | undefined,
+  url: string | undefined,
+): string | undefined {
   if (config !== undefined) return config;
   if (url !== undefined) return undefined;
   return upstream !== undefined && !existsSync(DEFAULT_FILE) ? undefined : DEFAULT_FILE;

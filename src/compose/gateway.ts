@@ -1,19 +1,21 @@
-// Puts the gateway together: configuration, store, upstreams, stories, listener. The one place where
-// every port meets its implementation; it decides nothing else.
+// Puts the gateway together: configuration, store, upstreams, stories. The one place where every
+// port meets its implementation; it decides nothing else.
 import { randomBytes } from 'node:crypto';
 import type { Key } from '../core/entry/entry.ts';
 import { Ledger } from '../core/plan/ledger.ts';
+import { unwatched } from '../core/plan/unwatched.ts';
 import type { Config, Mode } from '../core/rules/config.ts';
 import { compileLooseMatcher, compileMatcher } from '../core/rules/match.ts';
 import { Flights } from '../flow/flights.ts';
 import type { Gateway, Live } from '../flow/gateway.ts';
 import { Lately } from '../flow/lately.ts';
 import type { Clock, Ear, Store } from '../flow/ports.ts';
+import { switchMode } from '../flow/mode.ts';
 import { refreshAfter } from '../flow/purge.ts';
 import { refreshOne } from '../flow/refresh.ts';
 import { Refresher } from '../flow/refresher.ts';
 import { Remembered } from '../flow/remembered.ts';
-import { guarded } from '../flow/touching.ts';
+import { guarded, touchOrRemember } from '../flow/touching.ts';
 import { warmUp } from '../flow/warm.ts';
 import { realClock } from '../io/clock.ts';
 import { trustedPeers } from '../io/door.ts';
@@ -86,6 +88,9 @@ export function compose(config: Config, { clock = realClock }: { clock?: Clock }
     ear.trouble('swept', { tags: tags.length });
     refreshAfter(gateway, tags);
   });
+  const behind = (work: Promise<unknown>): void => {
+    work.catch((error: unknown) => ear.trouble('assertion', { error }));
+  };
   const handler = requestHandler({
     gateway,
     metrics,
@@ -103,11 +108,16 @@ export function compose(config: Config, { clock = realClock }: { clock?: Clock }
     log,
     apply(next) {
       const before: Mode = gateway.live.config.mode;
+      const tags = unwatched(gateway.live.config, next);
+      // The memory's touch is done when this line is; the store's is at least on its way.
+      if (tags.length > 0) behind(touchOrRemember(gateway, { tags, then: 'done' }));
       gateway.live = liveOf(next);
       // A mode that was switched by hand stays, unless the file says another than before.
-      if (next.mode !== before) gateway.mode = next.mode;
+      if (next.mode !== before) behind(switchMode(gateway, next.mode));
       gateway.refresher.bound(next.limits.refreshConcurrency);
-      gateway.ledger.keepOnly(new Set(next.routes.flatMap((route) => [...route.reads.values()]).map((rule) => rule.hash)));
+      gateway.ledger.keepOnly(
+        new Set(next.routes.flatMap((route) => [...route.reads.values()]).map((rule) => rule.hash)),
+      );
       log.level = next.log.level;
       warmUp(gateway);
     },
@@ -157,8 +167,14 @@ function loud(metrics: Metrics, log: Logger): Ear {
     trouble(what, detail) {
       metrics.trouble(what, detail);
       const { error, ...rest } = detail;
-      const err = error instanceof Error ? { type: error.name, message: error.message, stack: error.stack } : undefined;
-      log[what === 'assertion' ? 'error' : 'warn']({ what, ...rest, ...(err === undefined ? {} : { err }) }, 'trouble');
+      const err =
+        error instanceof Error
+          ? { type: error.name, message: error.message, stack: error.stack }
+          : undefined;
+      log[what === 'assertion' ? 'error' : 'warn'](
+        { what, ...rest, ...(err === undefined ? {} : { err }) },
+        'trouble',
+      );
     },
   };
 }

@@ -1,5 +1,5 @@
-// Every decision in the house is a verdict: what was decided, and because of what, from closed lists.
-// One trace of verdicts feeds explain, Cache-Status, metrics and the log.
+// Every decision in the house is a verdict: what was decided, and because of what, from closed
+// lists. One trace of verdicts feeds explain, Cache-Status, metrics and the log.
 
 /** Why an answer came from the cache. */
 export type HitBecause = 'fresh' | 'stale-while-revalidate' | 'stale-if-error';
@@ -90,7 +90,15 @@ export type Verdict =
       readonly kept: 'stored' | 'collapsed' | 'revalidated' | NotKeptBecause;
       readonly upstreamStatus?: number;
     }
-  | { readonly kind: 'pass'; readonly because: PassBecause; readonly kept?: 'stored' | NotKeptBecause }
-  | { readonly kind: 'write'; readonly outcome: 'applied' | 'not-applied' | 'unknown'; readonly refreshing: number }
+  | {
+      readonly kind: 'pass';
+      readonly because: PassBecause;
+      readonly kept?: 'stored' | NotKeptBecause;
+    }
+  | {
+      readonly kind: 'write';
+      readonly outcome: 'applied' | 'not-applied' | 'unknown';
+      readonly refreshing: number;
+    }
   | { readonly kind: 'refuse'; readonly because: RefuseBecause; readonly status: number }
   | { readonly kind: 'fail'; readonly because: FailBecause; readonly status: number };

@@ -1,7 +1,8 @@
-// Many readers, one fetch. Whoever comes first fetches; the others wait for its answer and take it if
-// no write came between its begin and theirs, otherwise the next one, which began after they
+// Many readers, one fetch. Whoever comes first fetches; the others wait for its answer and take it
+// if no write came between its begin and theirs, otherwise the next one, which began after they
 // came. Nobody waits for an answer that cannot be shared, and a leader that leaves or fails takes
 // nobody with it.
+import type { Entry } from '../core/entry/entry.ts';
 import { reusableOnError } from '../core/entry/reusing.ts';
 import type { ClientWants } from '../core/http/client-directives.ts';
 import { type Cacheable, variantKey } from '../core/key/meaning.ts';
@@ -14,7 +15,7 @@ import { hit } from './hit.ts';
 import { type Found, lookAside } from './look.ts';
 import { failed, pass } from './pass.ts';
 import { discard } from './spool.ts';
-import { fromEntry, fromStream } from './telling.ts';
+import { fromEntry, fromStream, judgingPass, noteUse } from './telling.ts';
 
 /** A reader rides at most the running fetch and the one after it. */
 const RIDES_MAX = 3;
@@ -36,20 +37,30 @@ export async function fetchTogether(gateway: Gateway, asked: Asked, seat: Seat):
     const landing = await running;
     // The second one under the same key began when the first had ended, so after this reader came.
     const beganLater = ride > 0 && found.key === first;
-    if (landing.kind === 'unkept') break;
+    if (landing.kind === 'unkept') {
+      const stale = landing.status >= 500 && await staleOnError(gateway, asked, { ...seat, found });
+      return stale || judgingPass(gateway, asked, seat);
+    }
     if (landing.kind === 'failed' && beganLater) {
       const stale = await staleOnError(gateway, asked, { ...seat, found });
       return stale ?? failed(gateway, asked, landing.because, seat.meaning.route);
     }
     if (landing.kind === 'answer' && fits(landing, seat.meaning)) {
-      const goodEnough = beganLater || (landing.valid && seat.wants?.reload !== true);
+      const goodEnough = beganLater ||
+        (landing.valid && seat.wants?.reload !== true && await untouched(gateway, landing.entry));
       if (goodEnough) return collapsed(gateway, asked, { ...seat, found }, landing);
     }
     found = await lookAside(gateway, seat.meaning);
     const told = hit(gateway, asked, { ...seat, found });
     if (told !== undefined) return told;
   }
-  return pass(gateway, asked, { because: 'uncacheable-lately', route: seat.meaning.route });
+  return judgingPass(gateway, asked, seat);
+}
+
+/** A touch may have come after the flight's own last look, and before this reader did. */
+async function untouched(gateway: Gateway, entry: Entry): Promise<boolean> {
+  const known = await gateway.store.control.look(entry.tags);
+  return known.kind === 'known' && valid(entry, known).kind === 'valid';
 }
 
 /** Whether an answer is of the variant that this request asks for. */
@@ -61,10 +72,11 @@ function collapsed(
   gateway: Gateway,
   asked: Asked,
   { meaning, found }: Seat,
-  { entry }: AnswerLanding,
+  { entry, kept }: AnswerLanding,
 ): Told {
   const verdict = { kind: 'miss', because: found.because, kept: 'collapsed' } as const;
-  return fromEntry(gateway, asked, { meaning, entry, verdict });
+  const inUse = kept !== 'too-many-variants';
+  return fromEntry(gateway, asked, { meaning, entry, verdict, inUse });
 }
 
 /** Starts the fetch and gives its answer as it comes. */
@@ -80,7 +92,8 @@ async function lead(gateway: Gateway, asked: Asked, seat: Seat): Promise<Told> {
     const { entry, kept } = first.landing;
     const upstreamStatus = kept === 'revalidated' ? 304 : entry.status;
     const verdict = { kind: 'miss', because, kept, upstreamStatus } as const;
-    return fromEntry(gateway, asked, { meaning, entry, verdict });
+    const inUse = kept !== 'too-many-variants';
+    return fromEntry(gateway, asked, { meaning, entry, verdict, inUse });
   }
   if (first.kind === 'failed') {
     const stale = await staleOnError(gateway, asked, seat);
@@ -92,6 +105,7 @@ async function lead(gateway: Gateway, asked: Asked, seat: Seat): Promise<Told> {
     if (stale !== undefined) discard(fetched.body);
     if (stale !== undefined) return stale;
   }
+  if (kept === 'stored') void flight.landing.then((landing) => noteUse(gateway, meaning, landing));
   if (remembers(kept, fetched.status)) gateway.uncacheable.add(found.key);
   // Even where all may share it, the upstream may want to know who asks: then it is told.
   if (meaning.asking !== 'none' && (fetched.status === 401 || fetched.status === 403)) {
@@ -103,13 +117,15 @@ async function lead(gateway: Gateway, asked: Asked, seat: Seat): Promise<Told> {
 }
 
 // An answer that may not be kept will most likely not be the next time either; one that failed or
-// came at a bad moment may.
+// came at a bad moment may. An error says that of its request alone, which others need not repeat.
 function remembers(kept: 'stored' | NotKeptBecause, status: number): boolean {
-  return kept !== 'stored' && kept !== 'held' && kept !== 'outrun' && kept !== 'broken-body' &&
-    status < 500;
+  const passing = kept === 'held' || kept === 'outrun' || kept === 'broken-body';
+  return kept !== 'stored' && !passing && (status < 400 || OF_THE_RESOURCE.has(status));
 }
 
-/** What is kept, if the upstream fails, nothing forbids it, and no touch came since (RFC 5861 §4). */
+const OF_THE_RESOURCE = new Set([401, 403, 404, 410]);
+
+/** What is kept, if the upstream fails, and no touch came since (RFC 5861 §4). */
 async function staleOnError(gateway: Gateway, asked: Asked, seat: Seat): Promise<Told | undefined> {
   const { meaning, found: { entry } } = seat;
   const now = gateway.clock.now();

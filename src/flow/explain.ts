@@ -1,7 +1,7 @@
 // Says what everfresh would do with a request, and why, without doing it: the same decisions as the
 // stories take.
 import { atTheDoor } from '../core/http/door.ts';
-import { field, type Fields } from '../core/http/message.ts';
+import { field, type Fields, hasField } from '../core/http/message.ts';
 import { type Cacheable, meaningOf } from '../core/key/meaning.ts';
 import { askingWith } from '../core/key/shown.ts';
 import { reachOf, writeRules } from '../core/plan/reach.ts';
@@ -30,7 +30,12 @@ export interface Explanation {
   readonly tags?: readonly string[];
   readonly ttlMs?: number | null;
   readonly cached?: { readonly standing: string; readonly asOf?: number; readonly ageMs?: number };
-  readonly touches?: readonly { readonly tag: string; readonly because: string; readonly then: string; readonly inUse?: number }[];
+  readonly touches?: readonly {
+    readonly tag: string;
+    readonly because: string;
+    readonly then: string;
+    readonly inUse?: number;
+  }[];
 }
 
 const SAFE = new Set(['OPTIONS', 'QUERY', 'TRACE']);
@@ -45,14 +50,24 @@ export async function explain(
   const target = question.url.replace(/^https?:\/\/[^/?#]*(?=[/?#]|$)/, '') || '/';
   const request = `${method} ${target}`;
   const host = field(question.fields, 'host') ?? config.hosts[0] ?? 'localhost';
-  const fields = [...question.fields.filter((_, i, all) => all[i - (i % 2)]!.toLowerCase() !== 'host'), 'Host', host];
+  const fields = [
+    ...question.fields.filter((_, i, all) => all[i - (i % 2)]!.toLowerCase() !== 'host'),
+    'Host',
+    host,
+  ];
   const hasBody = question.body !== undefined;
-  const door = atTheDoor({ method, target, fields, httpVersion: '1.1', hasBody }, {
-    limits: config.limits, hosts: config.hosts, credentials: config.credentials.headers,
-  });
+  const door = atTheDoor(
+    { method, target, fields, httpVersion: '1.1', hasBody },
+    {
+      limits: config.limits,
+      hosts: config.hosts,
+      credentials: config.credentials.headers,
+    },
+  );
   if (door.kind === 'refuse') return { request, kind: 'refuse', because: door.because };
   const { path, query, authority } = door;
-  const asked = { method, target, fields, path, query, authority, hasBody };
+  const scheme = config.tls === undefined ? 'http' : 'https';
+  const asked = { method, target, fields, path, query, authority, hasBody, scheme } as const;
   if (method !== 'GET' && method !== 'HEAD') {
     if (SAFE.has(method)) return { request, kind: 'pass', because: 'safe-method' };
     return explainWrite({ ...asked, request }, question, { config, finder, gateway });
@@ -60,7 +75,12 @@ export async function explain(
   const meaning = meaningOf(asked, config, (at) => finder.match(at));
   if (meaning.kind === 'pass') {
     const route = meaning.route?.pattern;
-    return { request, kind: 'pass', because: meaning.because, ...(route === undefined ? {} : { route }) };
+    return {
+      request,
+      kind: 'pass',
+      because: meaning.because,
+      ...(route === undefined ? {} : { route }),
+    };
   }
   const { rule, recipe, tags, key } = meaning;
   const asking = askingWith(fields, config.credentials);
@@ -89,18 +109,31 @@ async function cachedNow(
 }
 
 function explainWrite(
-  asked: { method: string; path: string; query: string | undefined; fields: Fields; request: string },
+  asked: {
+    method: string;
+    path: string;
+    query: string | undefined;
+    fields: Fields;
+    request: string;
+  },
   { body }: Question,
-  { config, finder, gateway }: { config: Config; finder: Live['finder']; gateway: Gateway | undefined },
+  {
+    config,
+    finder,
+    gateway,
+  }: { config: Config; finder: Live['finder']; gateway: Gateway | undefined },
 ): Explanation {
   const { request } = asked;
   const rules = writeRules(asked, finder);
-  const type = field(asked.fields, 'content-type') ?? 'application/json';
-  const said = { requestFields: asked.fields, requestBody: body && parseBody(type, body) };
+  const typed = hasField(asked.fields, 'content-type')
+    ? asked.fields
+    : [...asked.fields, 'Content-Type', 'application/json'];
+  const said = { requestFields: asked.fields, requestBody: body && parseBody(typed, body) };
   const { refresh, purge, why } = reachOf(asked, rules, { config, finder, said });
-  const inUse = (tag: string): { inUse?: number } => (gateway === undefined
-    ? {}
-    : { inUse: gateway.ledger.dependents([tag], gateway.clock.mono()).length });
+  const inUse = (tag: string): { inUse?: number } =>
+    gateway === undefined
+      ? {}
+      : { inUse: gateway.ledger.dependents([tag], gateway.clock.mono()).length };
   const touches = [
     ...[...refresh].map((tag) => ({ tag, because: why.get(tag)!, then: 'refresh', ...inUse(tag) })),
     ...[...purge].map((tag) => ({ tag, because: why.get(tag)!, then: 'purge', ...inUse(tag) })),

@@ -2,9 +2,10 @@
 // the promise allow. An answer is judged by what was known before its fetch began, so one that a
 // write outran is born invalid, however late it comes.
 import type { Entry, Epoch, Seq } from '../core/entry/entry.ts';
+import { reusableOnError } from '../core/entry/reusing.ts';
 import { entryOf, judgeHead, type Received, type Terms } from '../core/entry/storing.ts';
 import { freshen, validatorsFor } from '../core/http/conditional.ts';
-import type { Fields } from '../core/http/message.ts';
+import { type Fields, hasField } from '../core/http/message.ts';
 import type { Cacheable } from '../core/key/meaning.ts';
 import { traceFields } from '../core/key/shown.ts';
 import { valid } from '../core/promise/validity.ts';
@@ -35,7 +36,11 @@ export interface FillOrder {
 export type First =
   | { readonly kind: 'landed'; readonly landing: Extract<Landing, { kind: 'answer' }> }
   /** Not over yet: the answer as it comes. */
-  | { readonly kind: 'streaming'; readonly fetched: FetchedAnswer; readonly kept: 'stored' | NotKeptBecause }
+  | {
+      readonly kind: 'streaming';
+      readonly fetched: FetchedAnswer;
+      readonly kept: 'stored' | NotKeptBecause;
+    }
   | { readonly kind: 'failed'; readonly because: FetchFailure };
 
 /** A small answer is over in this time after its head; a slow one is streamed from then on. */
@@ -57,7 +62,7 @@ async function fetchAndKeep(
   order: FillOrder,
   land: (landing: Landing) => void,
 ): Promise<First> {
-  const { meaning, former } = order;
+  const { meaning, former, id } = order;
   const { recipe } = meaning;
   const startedAt = gateway.clock.mono();
   const requestedAt = gateway.clock.now();
@@ -73,9 +78,10 @@ async function fetchAndKeep(
     fields: [
       ...recipe.fields.filter((_, i, all) => all[i - (i % 2)]!.toLowerCase() !== 'traceparent'),
       ...traceFields(order.requestFields),
-      ...(order.id === undefined ? [] : ['X-Request-Id', order.id]),
+      ...(id === undefined || hasField(recipe.fields, 'x-request-id') ? [] : ['X-Request-Id', id]),
       ...validators,
       ...host,
+      ...(recipe.secure === true ? ['X-Forwarded-Proto', 'https'] : []),
       'Via', '1.1 everfresh',
     ],
     body: undefined,
@@ -108,7 +114,7 @@ export async function gather(
   const { meaning } = order;
   const { config } = gateway.live;
   const received = receivedOf(gateway, order, fetched, timing);
-  const judged = judgeHead(meaning, received, config);
+  const judged = sparesStale(order, received) ?? judgeHead(meaning, received, config);
   const declared = declaredLength(fetched.fields);
   if (judged.kind === 'no' || declared > meaning.rule.maxBodyBytes) {
     const because = judged.kind === 'no' ? judged.because : 'too-large';
@@ -140,6 +146,13 @@ export async function gather(
   return { kind: 'streaming', fetched: { ...fetched, body: spool.reader() }, kept };
 }
 
+// An error does not take the place of what may be given in its stead (RFC 5861 §4), even if it says
+// that it may be kept.
+function sparesStale({ former }: FillOrder, { response, receivedAt }: Received): Terms | undefined {
+  if (response.status < 500 || former === undefined || former.touched) return undefined;
+  return reusableOnError(former.entry, receivedAt) ? { kind: 'no', because: 'status' } : undefined;
+}
+
 /** The upstream says that what is kept still holds (RFC 9111 §4.3.4). */
 async function notModified(
   gateway: Gateway,
@@ -163,6 +176,9 @@ async function notModified(
   const landing: Landing = judged.kind === 'no'
     ? { kind: 'unkept', because: judged.because, status }
     : await keep(gateway, order, { received, judged, body: former.body, timing });
+  // A weak condition proves nothing to those who came after a write: they get all of it.
+  const proves = order.former?.touched === true || landing.kind !== 'answer' || landing.valid;
+  if (!proves) return fetchAndKeep(gateway, { ...order, former: undefined }, land);
   if (landing.kind === 'answer') {
     const kept = landing.kept === 'stored' ? 'revalidated' : landing.kept;
     land({ ...landing, kept });
@@ -217,7 +233,7 @@ async function keep(
 // others read by asking for what nobody reads.
 function crowded(gateway: Gateway, { rule }: Cacheable, entry: Entry): boolean {
   if (gateway.ledger.has(entry.key)) return false;
-  if (gateway.ledger.variants(rule.pattern) >= rule.maxVariants) return true;
+  if (!gateway.ledger.hasRoom(rule, gateway.clock.mono())) return true;
   return gateway.newVariants.add(rule.pattern) > gateway.live.config.limits.newVariantsPerMinute;
 }
 
@@ -247,7 +263,11 @@ async function* bodyOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 }
 
 /** The promise's value if it comes in time. */
-async function within<T>(gateway: Gateway, ms: number, promise: Promise<T>): Promise<T | undefined> {
+async function within<T>(
+  gateway: Gateway,
+  ms: number,
+  promise: Promise<T>,
+): Promise<T | undefined> {
   const { promise: late, resolve } = Promise.withResolvers<undefined>();
   const cancel = gateway.clock.after(ms, () => resolve(undefined));
   try {

@@ -1,5 +1,5 @@
-// Answers from the cache, if what was found is valid by the promise, fresh by HTTP, and may be had by
-// this reader.
+// Answers from the cache, if what was found is valid by the promise, fresh by HTTP, and may be had
+// by this reader.
 import { reuse, sharedWith } from '../core/entry/reusing.ts';
 import type { ClientWants } from '../core/http/client-directives.ts';
 import type { Cacheable } from '../core/key/meaning.ts';

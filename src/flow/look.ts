@@ -24,7 +24,8 @@ export function lookAside(gateway: Gateway, meaning: Cacheable): Found | Promise
   const kept = entries.get(meaning.key);
   const at: Place = { key: meaning.key, names: [] };
   if (known instanceof Promise || kept instanceof Promise) {
-    return Promise.all([known, kept]).then(([k, e]) => judge(gateway, meaning, { ...at, known: k, kept: e }));
+    return Promise.all([known, kept])
+      .then(([k, e]) => judge(gateway, meaning, { ...at, known: k, kept: e }));
   }
   return judge(gateway, meaning, { ...at, known, kept });
 }
@@ -54,7 +55,9 @@ function judge(gateway: Gateway, meaning: Cacheable, sight: Sight): Found | Prom
   // Tags beyond those that follow from the request could not be asked for before.
   if (kept.tags.length > meaning.tags.length) {
     const all = gateway.store.control.look(kept.tags);
-    if (all instanceof Promise) return all.then((now) => lookBeyond(gateway, stand(sight, kept, now)));
+    if (all instanceof Promise) {
+      return all.then((now) => lookBeyond(gateway, stand(sight, kept, now)));
+    }
     return lookBeyond(gateway, stand(sight, kept, all));
   }
   return lookBeyond(gateway, stand(sight, kept, known));

@@ -21,9 +21,17 @@ export type Tap = (fetched: FetchedAnswer) => Promise<
 export async function pass(
   gateway: Gateway,
   asked: Asked,
-  { because, route, tap }: { because: PassBecause; route?: Route | undefined; tap?: Tap },
+  { because, route, tap, fields }: {
+    because: PassBecause;
+    route?: Route | undefined;
+    tap?: Tap;
+    /** Sent in place of the client's. */
+    fields?: Fields;
+  },
 ): Promise<Told> {
-  const fetched = await gateway.upstream.fetch(throughFetch(gateway, asked, route, 'pass'));
+  const through = throughFetch(gateway, asked, route, 'pass');
+  const request = fields === undefined ? through : { ...through, fields };
+  const fetched = await gateway.upstream.fetch(request);
   if (fetched.kind === 'failed') return failed(gateway, asked, fetched.because, route);
   if (tap === undefined) {
     return answered(gateway, asked, { fetched, verdict: { kind: 'pass', because }, route });
@@ -62,7 +70,11 @@ export function throughFetch(
 export function answered(
   gateway: Gateway,
   asked: Asked,
-  { fetched, verdict, route }: { fetched: FetchedAnswer; verdict: Verdict; route: Route | undefined },
+  { fetched, verdict, route }: {
+    fetched: FetchedAnswer;
+    verdict: Verdict;
+    route: Route | undefined;
+  },
 ): Told {
   return {
     answer: {

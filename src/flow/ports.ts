@@ -155,7 +155,12 @@ export interface Store {
 
 /** Where events are counted and told; every call returns at once and never throws. */
 export interface Ear {
-  upstreamRequest(cause: FetchCause, pattern: string, ms: number, result: number | FetchFailure): void;
+  upstreamRequest(
+    cause: FetchCause,
+    pattern: string,
+    ms: number,
+    result: number | FetchFailure,
+  ): void;
   touched(tags: number | 'everything'): void;
   refreshed(pattern: string, result: RefreshResult): void;
   backlog(waiting: number, running: number): void;
@@ -163,7 +168,8 @@ export interface Ear {
   trouble(what: Trouble, detail: Record<string, unknown>): void;
 }
 
-export type RefreshResult = 'kept' | 'not-modified' | 'not-kept' | 'failed' | 'fresh-already' | 'outrun';
+export type RefreshResult =
+  'kept' | 'not-modified' | 'not-kept' | 'failed' | 'fresh-already' | 'outrun';
 
 export type Trouble =
-  | 'assertion' | 'store' | 'touch-unconfirmed' | 'not-kept' | 'refresh-failed' | 'swept' | 'config';
+  'assertion' | 'store' | 'touch-unconfirmed' | 'not-kept' | 'refresh-failed' | 'swept' | 'config';

@@ -38,6 +38,7 @@ export async function byOperator(
   if (meant.kind === 'wrong') return meant;
   const { tags } = meant;
   const said = await touchOrRemember(gateway, { tags, then: 'done' });
-  const refreshing = act === 'refresh' && said.kind === 'said' ? refreshAfter(gateway, tags).count : 0;
-  return { kind: 'done', touched: tags, refreshing, confirmed: said.kind === 'said' };
+  const confirmed = said.kind === 'said';
+  const refreshing = act === 'refresh' && confirmed ? refreshAfter(gateway, tags).count : 0;
+  return { kind: 'done', touched: tags, refreshing, confirmed };
 }

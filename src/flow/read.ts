@@ -1,5 +1,5 @@
-// The first story: a reader asks. Say what the request means, look aside in the cache, answer from it
-// if what stands there is valid by the promise and fresh by HTTP; otherwise fetch, together with
+// The first story: a reader asks. Say what the request means, look aside in the cache, answer from
+// it if what stands there is valid by the promise and fresh by HTTP; otherwise fetch, together with
 // everybody who asks for the same, and keep. Never waits for anything but the store's budget and
 // the upstream.
 import { clientWants, type ClientWants } from '../core/http/client-directives.ts';
@@ -11,7 +11,7 @@ import type { Asked, Gateway, Told } from './gateway.ts';
 import { hit } from './hit.ts';
 import { type Found, lookAside } from './look.ts';
 import { pass, problemTold } from './pass.ts';
-import { keepingPass } from './telling.ts';
+import { judgingPass, keepingPass } from './telling.ts';
 
 export async function read(gateway: Gateway, asked: Asked): Promise<Told> {
   const { config, finder } = gateway.live;
@@ -31,6 +31,7 @@ export async function read(gateway: Gateway, asked: Asked): Promise<Told> {
   }
   const around = goesAround(gateway, asked, { meaning, found, wants });
   if (around === 'credentials') return keepingPass(gateway, asked, { meaning, found });
+  if (around === 'uncacheable-lately') return judgingPass(gateway, asked, { meaning });
   if (around !== undefined) return pass(gateway, asked, { because: around, route });
   return fetchTogether(gateway, asked, { meaning, found, wants });
 }

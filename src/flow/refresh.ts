@@ -23,17 +23,19 @@ export async function refreshOne(gateway: Gateway, use: Use, cause: FetchCause):
 
 async function refreshed(gateway: Gateway, use: Use, cause: FetchCause): Promise<RefreshResult> {
   const { control, entries } = gateway.store;
+  const meaning = meaningNow(gateway, use);
+  if (meaning === undefined) return 'not-kept';
   for (let turn = 0; ; turn += 1) {
     const running = gateway.flights.running(use.key);
     if (running !== undefined) await running;
-    const known = await control.look(use.tags);
+    const kept = await entries.get(use.key);
+    const entry = kept?.kind === 'answer' ? kept : undefined;
+    const known = await control.look(entry?.tags ?? use.tags);
     if (known.kind === 'unknown') return 'failed';
     // Its answer would not be kept; the last touch of the write that holds it refreshes again.
     if (known.held) return 'not-kept';
     const marker = await entries.get(use.meaning.key);
     const names = marker?.kind === 'vary' ? marker.names : [];
-    const kept = await entries.get(use.key);
-    const entry = kept?.kind === 'answer' ? kept : undefined;
     if (entry !== undefined && valid(entry, known).kind === 'valid') return 'fresh-already';
     // Somebody else was quicker while the store was asked: wait for theirs, but not for ever.
     if (gateway.flights.running(use.key) !== undefined) {
@@ -41,22 +43,32 @@ async function refreshed(gateway: Gateway, use: Use, cause: FetchCause): Promise
       continue;
     }
     const former = entry && { entry, touched: true };
-    const meaning: Cacheable = { ...use.meaning, asking: 'none' };
     const { fields } = meaning.recipe;
     const order: FillOrder = { meaning, requestFields: fields, known, former, names, cause };
     return fly(gateway, use, order);
   }
 }
 
+/** Under the rules of now; undefined where a reload has changed the rule: nobody would read it. */
+function meaningNow({ live }: Gateway, { meaning }: Use): Cacheable | undefined {
+  const route = live.finder.match(meaning.recipe.path)?.route;
+  const rule = route?.reads.get('GET');
+  if (route === undefined || rule?.hash !== meaning.rule.hash) return undefined;
+  return { ...meaning, route, rule, asking: 'none' };
+}
+
 async function fly(gateway: Gateway, use: Use, order: FillOrder): Promise<RefreshResult> {
   const flight = gateway.flights.start(use.key, () => launch(gateway, order));
   discardUnread(await flight.first);
   const landing = await flight.landing;
-  const gone = landing.kind === 'answer' && (landing.entry.status === 404 || landing.entry.status === 410);
+  const status = landing.kind === 'answer' ? landing.entry.status : undefined;
+  const gone = status === 404 || status === 410;
   // What is not there any more is fetched again when somebody asks for it, not at each write.
   if (gone || landing.kind === 'unkept') gateway.ledger.forget(use.key);
   if (landing.kind === 'failed') {
-    gateway.ear.trouble('refresh-failed', { pattern: use.meaning.rule.pattern, because: landing.because });
+    gateway.ear.trouble(
+      'refresh-failed', { pattern: use.meaning.rule.pattern, because: landing.because },
+    );
   }
   return resultOf(landing);
 }
@@ -72,7 +84,9 @@ function resultOf(landing: Landing): RefreshResult {
   }
 }
 
-/** Fetches what is stale by its time, while its reader already has the stale answer (RFC 5861 §3). */
+/**
+ * Fetches what is stale by its time, while its reader already has the stale answer (RFC 5861 §3).
+ */
 export function refreshBehind(gateway: Gateway, meaning: Cacheable, found: Found): void {
   if (gateway.flights.running(found.key) !== undefined) return;
   const { known, names, entry } = found;

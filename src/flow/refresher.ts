@@ -20,6 +20,7 @@ interface Waiting {
 export class Refresher {
   readonly #waiting = new Map<Key, Waiting>();
   readonly #runningByRoute = new Map<string, number>();
+  readonly #runningKeys = new Set<Key>();
   #running = 0;
   readonly #run: (use: Use, cause: FetchCause) => Promise<void>;
   readonly #backlog: (waiting: number, running: number) => void;
@@ -69,12 +70,15 @@ export class Refresher {
       if (this.#running >= Math.min(wanted, this.#runningMax)) break;
       const { pattern, keepFresh } = waiting.use.meaning.rule;
       const ofRoute = this.#runningByRoute.get(pattern) ?? 0;
-      if (ofRoute >= keepFresh.concurrency) continue;
+      // One key has one turn at a time, so that a burst of writes to it takes no other's.
+      if (ofRoute >= keepFresh.concurrency || this.#runningKeys.has(key)) continue;
       this.#waiting.delete(key);
+      this.#runningKeys.add(key);
       this.#running += 1;
       this.#runningByRoute.set(pattern, ofRoute + 1);
       void this.#run(waiting.use, waiting.cause).finally(() => {
         this.#running -= 1;
+        this.#runningKeys.delete(key);
         this.#runningByRoute.set(pattern, this.#runningByRoute.get(pattern)! - 1);
         waiting.finish();
         this.#pump();

@@ -1,6 +1,6 @@
-// A body that is gathered for keeping while its first reader already gets it. The upstream is read at
-// its own pace up to the bound, whoever listens; past the bound nothing is gathered any more and the
-// one reader sets the pace.
+// A body that is gathered for keeping while its first reader already gets it. The upstream is read
+// at its own pace up to the bound, whoever listens; past the bound nothing is gathered any more and
+// the one reader sets the pace.
 import type { ByteStream } from './ports.ts';
 
 export type Gathered =

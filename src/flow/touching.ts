@@ -1,5 +1,5 @@
-// Tells the store of a write's steps, and keeps the promise when the store cannot be told: tries for
-// one lease, so that nobody else can still trust what they hold, and then remembers. As long as
+// Tells the store of a write's steps, and keeps the promise when the store cannot be told: tries
+// for one lease, so that nobody else can still trust what they hold, and then remembers. As long as
 // anything is remembered, this instance uses nothing of the cache.
 import type { Gateway } from './gateway.ts';
 import type { Control, Known, Said, Touch } from './ports.ts';
@@ -50,11 +50,11 @@ export function remember(gateway: Gateway, tags: readonly string[] | 'everything
 function applyRemembered(gateway: Gateway): void {
   const { clock, remembered, store } = gateway;
   const attempt = async (): Promise<void> => {
-    const tags = remembered.all();
-    if (tags === undefined) return;
-    const said = await store.control.touch({ tags, then: 'done' });
+    const recalled = remembered.recall();
+    if (recalled === undefined) return;
+    const said = await store.control.touch({ tags: recalled.tags, then: 'done' });
     // What was added meanwhile is not forgotten with what has been touched.
-    if (said.kind === 'said') remembered.forget(tags);
+    if (said.kind === 'said') remembered.forget(recalled);
     if (remembered.pending) again();
   };
   const again = (): void => {

@@ -20,7 +20,14 @@ function order(gateway: Gateway): void {
     for (const url of route.reads.get('GET')?.warm ?? []) {
       const [path, query] = url.split('?', 2) as [string, string | undefined];
       const meaning = meaningOf({
-        method: 'GET', target: url, fields: [], path, query, authority: config.hosts[0] ?? '', hasBody: false,
+        method: 'GET',
+        target: url,
+        fields: [],
+        path,
+        query,
+        authority: config.hosts[0] ?? '',
+        hasBody: false,
+        scheme: config.tls === undefined ? 'http' : 'https',
       }, config, (at) => finder.match(at));
       if (meaning.kind === 'cacheable') uses.push(useOf(meaning, gateway.clock.mono()));
     }

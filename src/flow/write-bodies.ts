@@ -42,7 +42,8 @@ export async function gatherAnswer(
 ): Promise<GatheredAnswer> {
   const spool = new Spool(body, bytesMax);
   const { promise: late, resolve } = Promise.withResolvers<undefined>();
-  const cancel = patient ? undefined : gateway.clock.after(WHOLE_WITHIN_MS, () => resolve(undefined));
+  const { clock } = gateway;
+  const cancel = patient ? undefined : clock.after(WHOLE_WITHIN_MS, () => resolve(undefined));
   const gathered = await (patient ? spool.gathered : Promise.race([spool.gathered, late]));
   cancel?.();
   if (gathered === undefined || gathered.kind === 'too-large') {

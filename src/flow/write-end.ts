@@ -5,8 +5,9 @@ import { outcomeOf } from '../core/promise/outcome.ts';
 import type { Reach } from '../core/plan/reach.ts';
 import type { Gateway, Told } from './gateway.ts';
 import { type FetchedAnswer, problemTold } from './pass.ts';
-import type { Touch } from './ports.ts';
+import type { ByteStream, Touch } from './ports.ts';
 import { refreshAfter } from './purge.ts';
+import { discard } from './spool.ts';
 import { touchOrRemember } from './touching.ts';
 import { finishing, gatherAnswer, type GatheredAnswer } from './write-bodies.ts';
 import type { Writing } from './write-plan.ts';
@@ -35,12 +36,14 @@ export async function endWrite(
   const end: End = { reach, then: whole ? lastly : 'unknown' };
   // Where it streams, the intent is held until the last chunk, which touches again.
   const confirmed = await touch(gateway, writing, end, gathered.kind === 'streaming');
+  const body = bodyOf(gateway, writing, { gathered, outcome, end: { reach, then: lastly } });
   if (!confirmed) {
+    // Nobody gets the rest, but its end is still to be touched for.
+    if (gathered.kind === 'streaming') discard(body as ByteStream);
     return problemTold(gateway, writing.asked, { kind: 'fail', because: 'touch-unconfirmed' });
   }
   const uses = gateway.ledger.dependents(reach.refresh, gateway.clock.mono());
   if (end.then === 'done') await refreshed(gateway, writing, reach);
-  const body = bodyOf(gateway, writing, { gathered, outcome, end: { reach, then: lastly } });
   const told = writing.told(fetched, { outcome, refreshing: uses.length });
   return { ...told, answer: { ...told.answer, body } };
 }
@@ -53,7 +56,11 @@ interface End {
 function bodyOf(
   gateway: Gateway,
   writing: Writing,
-  { gathered, outcome, end }: { gathered: GatheredAnswer; outcome: 'applied' | 'unknown'; end: End },
+  { gathered, outcome, end }: {
+    gathered: GatheredAnswer;
+    outcome: 'applied' | 'unknown';
+    end: End;
+  },
 ): Told['answer']['body'] {
   switch (gathered.kind) {
     case 'whole':
@@ -63,7 +70,7 @@ function bodyOf(
         const applied = how === 'whole' && outcome === 'applied';
         const last: End = applied ? end : { ...end, then: 'unknown' };
         await touch(gateway, writing, last);
-        if (last.then === 'done') refreshAfter(gateway, last.reach.refresh);
+        if (last.then === 'done') await refreshed(gateway, writing, last.reach);
       });
     case 'too-large':
     case 'broken':

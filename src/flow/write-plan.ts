@@ -1,7 +1,9 @@
 // What a write is about to reach, before it is forwarded and again when its answer is known.
 import { alsoInvalidated } from '../core/http/invalidation.ts';
-import { field } from '../core/http/message.ts';
-import { type Reach, reachOf, readsBodies, writeRules, type WriteRules } from '../core/plan/reach.ts';
+import type { Fields } from '../core/http/message.ts';
+import {
+  type Reach, reachOf, readsBodies, writeRules, type WriteRules,
+} from '../core/plan/reach.ts';
 import { type Body, parseBody } from '../core/plan/values.ts';
 import type { Route } from '../core/rules/config.ts';
 import type { Outcome } from '../core/promise/outcome.ts';
@@ -38,7 +40,7 @@ export function planWrite(gateway: Gateway, asked: Asked, body: GatheredRequest)
   const rules = writeRules(asked, finder);
   const reads = readsBodies(rules);
   const route = finder.match(asked.path)?.route;
-  const requestBody = reads.request ? read(body, field(asked.fields, 'content-type')) : undefined;
+  const requestBody = reads.request ? read(body, asked.fields) : undefined;
   const said = { requestFields: asked.fields, requestBody };
   const before = reachOf(asked, rules, { config, finder, said });
   const tags = [...before.refresh, ...before.purge];
@@ -62,7 +64,7 @@ export function planWrite(gateway: Gateway, asked: Asked, body: GatheredRequest)
       said: {
         ...said,
         responseFields: answer.fields,
-        responseBody: reads.response ? read(bytes, field(answer.fields, 'content-type')) : undefined,
+        responseBody: reads.response ? read(bytes, answer.fields) : undefined,
       },
       also: alsoInvalidated(
         { ...asked, upstreamOrigin: (route?.upstream ?? config.upstream).url },
@@ -74,6 +76,6 @@ export function planWrite(gateway: Gateway, asked: Asked, body: GatheredRequest)
   };
 }
 
-function read(body: GatheredRequest, contentType: string | undefined): Body | undefined {
-  return body instanceof Uint8Array ? parseBody(contentType, body) : undefined;
+function read(body: GatheredRequest, fields: Fields): Body | undefined {
+  return body instanceof Uint8Array ? parseBody(fields, body) : undefined;
 }

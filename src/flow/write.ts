@@ -3,7 +3,8 @@
 // out before the touch, and nothing that fails on the way makes an old entry valid again.
 import { outcomeOf } from '../core/promise/outcome.ts';
 import type { Asked, Gateway, Told } from './gateway.ts';
-import { failed, pass, problemTold, throughFetch } from './pass.ts';
+import { passWrite } from './mode.ts';
+import { failed, problemTold, throughFetch } from './pass.ts';
 import type { Fetched } from './ports.ts';
 import { persist, remember } from './touching.ts';
 import { gatherRequest } from './write-bodies.ts';
@@ -11,7 +12,7 @@ import { endWrite, touchUnanswered } from './write-end.ts';
 import { planWrite, type Writing } from './write-plan.ts';
 
 export async function write(gateway: Gateway, asked: Asked): Promise<Told> {
-  if (gateway.mode === 'observe') return pass(gateway, asked, { because: 'observe' });
+  if (gateway.mode === 'observe') return passWrite(gateway, asked, 'observe');
   if (!admit(gateway, asked)) return refused(gateway, asked, 'too-many-writes');
   try {
     // The whole body first, where it is small: a slow client cannot hold an intent open with it.
@@ -38,11 +39,16 @@ async function intend(gateway: Gateway, { intent, tags }: Writing): Promise<bool
 }
 
 /** Once, whatever happens. */
-function forward(gateway: Gateway, { asked, route, body, identityCoding }: Writing): Promise<Fetched> {
+function forward(
+  gateway: Gateway, { asked, route, body, identityCoding }: Writing,
+): Promise<Fetched> {
   const request = throughFetch(gateway, asked, route, 'write');
   // An answer that targets must read is asked for uncoded.
   const fields = identityCoding
-    ? [...request.fields.filter((_, i, all) => !codes(all[i - (i % 2)]!)), 'Accept-Encoding', 'identity']
+    ? [
+      ...request.fields.filter((_, i, all) => !codes(all[i - (i % 2)]!)), 'Accept-Encoding',
+      'identity',
+    ]
     : request.fields;
   const deadlineMs = gateway.live.config.writeDeadlineMs;
   return gateway.upstream.fetch({ ...request, fields, body, deadlineMs });
@@ -52,7 +58,9 @@ async function concluded(gateway: Gateway, writing: Writing, fetched: Fetched): 
   const { asked, intent, route } = writing;
   if (fetched.kind === 'failed' && fetched.sent) {
     const confirmed = await touchUnanswered(gateway, writing);
-    if (!confirmed) return problemTold(gateway, asked, { kind: 'fail', because: 'touch-unconfirmed' });
+    if (!confirmed) return problemTold(
+      gateway, asked, { kind: 'fail', because: 'touch-unconfirmed' },
+    );
     return failed(gateway, asked, fetched.because, route);
   }
   const applied = fetched.kind === 'answer' && outcomeOf(fetched.status) !== 'not-applied';

@@ -1,6 +1,7 @@
 // Writes an answer to a client: field lines as they are, at the client's own pace, and breaks the
 // connection where the upstream broke off, so that no half body is ever taken for whole.
 import type { ServerResponse } from 'node:http';
+import { type Fields, hasField, keepFields } from '../core/http/message.ts';
 import type { Answer, ByteStream } from '../flow/ports.ts';
 
 /** How it went out. `bytes` of the body. */
@@ -13,11 +14,11 @@ export async function deliver(
   response: ServerResponse,
   { close }: { close: boolean },
 ): Promise<Delivery> {
-  const { status, reason, fields, body } = answer;
+  const { status, reason, body } = answer;
   if (response.destroyed || response.writableEnded) return abandon(body, 0);
   if (close) response.shouldKeepAlive = false;
   try {
-    response.writeHead(status, reason, fields as string[]);
+    response.writeHead(status, reason, sendable(answer, response) as string[]);
   } catch (error) {
     // A field that cannot be put on the wire: an answer split in two must never go out.
     await abandon(body, 0);
@@ -34,7 +35,11 @@ export async function deliver(
   return stream(answer, body, response);
 }
 
-async function stream(answer: Answer, body: ByteStream, response: ServerResponse): Promise<Delivery> {
+async function stream(
+  answer: Answer,
+  body: ByteStream,
+  response: ServerResponse,
+): Promise<Delivery> {
   let bytes = 0;
   const source = body[Symbol.asyncIterator]();
   // A client that leaves while the upstream is silent must not leave the exchange behind.
@@ -42,21 +47,24 @@ async function stream(answer: Answer, body: ByteStream, response: ServerResponse
     if (!response.writableFinished) void source.return?.().then(undefined, () => undefined);
   };
   response.once('close', leave);
-  response.flushHeaders();
+  // Sends the head at once, in its own bytes: `flushHeaders` would write them as UTF-8.
+  response.write('', 'latin1');
   try {
     for (let next = await source.next(); !next.done; next = await source.next()) {
       if (response.destroyed) return await abandon(body, bytes, source);
       bytes += next.value.byteLength;
-      if (!response.write(next.value) && !(await drained(response))) return await abandon(body, bytes, source);
+      const more = response.write(next.value) || await drained(response);
+      if (!more) return await abandon(body, bytes, source);
     }
   } catch {
     // The body broke off: only a broken connection tells the client so.
+    const kind = response.destroyed ? 'client-gone' : 'broken';
     response.destroy();
-    return { kind: response.destroyed && response.writableEnded ? 'client-gone' : 'broken', bytes };
+    return { kind, bytes };
   } finally {
     response.off('close', leave);
   }
-  const trailers = answer.trailers?.() ?? [];
+  const trailers = keepFields(answer.trailers?.() ?? [], (name) => !NOT_IN_TRAILERS.has(name));
   if (trailers.length > 0) {
     const pairs: [string, string][] = [];
     for (let i = 0; i < trailers.length; i += 2) pairs.push([trailers[i]!, trailers[i + 1]!]);
@@ -64,6 +72,22 @@ async function stream(answer: Answer, body: ByteStream, response: ServerResponse
   }
   response.end();
   return { kind: 'whole', bytes };
+}
+
+// RFC 9110 §6.5.1: framing, routing, authentication and the like mean nothing there, and are not
+// to be merged by whoever reads us.
+const NOT_IN_TRAILERS = new Set([
+  'transfer-encoding', 'content-length', 'host', 'connection', 'trailer', 'te', 'upgrade', 'age',
+  'cache-control', 'content-encoding', 'content-type', 'content-range', 'expires', 'location',
+  'set-cookie', 'vary', 'www-authenticate', 'proxy-authenticate', 'keep-alive',
+]);
+
+/** Announces no trailers where none can follow: Node refuses such a head. */
+function sendable({ fields, body }: Answer, { req }: ServerResponse): Fields {
+  if (!hasField(fields, 'trailer')) return fields;
+  const streams = body !== undefined && !(body instanceof Uint8Array) && req.method !== 'HEAD';
+  const chunked = streams && req.httpVersion === '1.1' && !hasField(fields, 'content-length');
+  return chunked ? fields : keepFields(fields, (name) => name !== 'trailer');
 }
 
 /** True when more may be written, false when the client has gone. */
@@ -87,7 +111,7 @@ async function abandon(
   bytes: number,
   source?: AsyncIterator<Uint8Array>,
 ): Promise<Delivery> {
-  if (source !== undefined) await source.return?.();
-  else if (body !== undefined && !(body instanceof Uint8Array)) await body[Symbol.asyncIterator]().return?.();
+  const streams = body !== undefined && !(body instanceof Uint8Array);
+  await (source ?? (streams ? body[Symbol.asyncIterator]() : undefined))?.return?.();
   return { kind: 'client-gone', bytes };
 }

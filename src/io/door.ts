@@ -3,9 +3,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { readFileSync } from 'node:fs';
-import { BlockList, isIPv6 } from 'node:net';
+import { BlockList, isIPv6, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { field, fieldLines, type Fields, tokens } from '../core/http/message.ts';
+import { listMembers } from '../core/http/list.ts';
+import { field, fieldLines, type Fields, hasField, tokens } from '../core/http/message.ts';
+import { problem } from '../core/http/problem.ts';
 import type { Config } from '../core/rules/config.ts';
 import { Broken, type ByteStream, type Incoming } from '../flow/ports.ts';
 
@@ -14,48 +16,94 @@ export type Handler = (request: IncomingMessage, response: ServerResponse) => vo
 /** A server that keeps to the limits of the configuration. */
 export function openServer(config: Config, handler: Handler): Server {
   const { limits, tls } = config;
+  const requestTimeout = limits.requestTimeoutMs;
+  // Node refuses a head that may take longer than the whole request.
+  const headersTimeout = Math.min(limits.headersTimeoutMs, requestTimeout || Infinity);
   const options = {
     maxHeaderSize: limits.headerBytes,
-    requestTimeout: limits.requestTimeoutMs,
-    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout,
+    headersTimeout,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
-    connectionsCheckingInterval: Math.min(1000, limits.headersTimeoutMs),
+    connectionsCheckingInterval: Math.min(1000, headersTimeout),
     insecureHTTPParser: false,
     // The door refuses these itself, with a reason.
     requireHostHeader: false,
   };
-  const server = tls === undefined
-    ? createServer(options, handler)
-    : createTlsServer({ ...options, cert: readFileSync(tls.cert), key: readFileSync(tls.key) }, handler);
+  const handle: Handler = (request, response) => {
+    latest.set(request.socket, response);
+    handler(request, response);
+  };
+  const pem = tls && { cert: readFileSync(tls.cert), key: readFileSync(tls.key) };
+  const server = pem === undefined
+    ? createServer(options, handle)
+    : createTlsServer({ ...options, ...pem }, handle);
   // All field lines are counted by the door; Node would silently drop those over its bound.
   server.maxHeadersCount = 0;
   server.maxConnections = limits.connections;
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    response.writeContinue();
-    handler(request, response);
+    awaited.add(request);
+    handle(request, response);
   });
   // Any other expectation: the door says 417.
-  server.on('checkExpectation', handler);
-  server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
-    socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+  server.on('checkExpectation', handle);
+  server.on('connect', (_request: IncomingMessage, socket: Socket) => {
+    // From here on the socket is ours alone, its errors too.
+    socket.on('error', () => socket.destroy());
+    const { fields, body } = problem('method-not-allowed');
+    lastWord(socket, '405 Method Not Allowed', { fields, body });
   });
   return server;
 }
 
+/** The last request of each connection, by its answer: nonsense came after it, or inside it. */
+const latest = new WeakMap<Duplex, ServerResponse>();
+
+/** Requests whose client sends no body before it was told to (RFC 9110 §10.1.1). */
+const awaited = new WeakSet<IncomingMessage>();
+
 /** Answers what cannot even be parsed; the same words whatever it was. */
-export function refuseUnparsed(error: NodeJS.ErrnoException, socket: Duplex): void {
+export function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
+  const last = latest.get(socket);
+  if (last !== undefined && !last.writableFinished) {
+    if (last.req.complete) return closeAfter(last, socket);
+    // Into an answer that has begun, or is not its turn yet, nothing else may be written.
+    if (last.headersSent || last.socket !== socket) {
+      socket.destroy();
+      return;
+    }
+  }
   const status = error.code === 'HPE_HEADER_OVERFLOW'
     ? '431 Request Header Fields Too Large'
     : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request';
-  const body = JSON.stringify({ type: 'about:blank', title: status.slice(4), status: Number(status.slice(0, 3)) });
-  socket.end(
-    `HTTP/1.1 ${status}\r\nContent-Type: application/problem+json\r\n` +
-    `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
+  const told = { type: 'about:blank', title: status.slice(4), status: Number(status.slice(0, 3)) };
+  const body = Buffer.from(JSON.stringify(told));
+  const fields = [
+    'Content-Type', 'application/problem+json', 'Content-Length', String(body.byteLength),
+  ];
+  lastWord(socket, status, { fields, body });
+}
+
+/** What was asked before the nonsense is still answered; then nothing more is read. */
+function closeAfter(last: ServerResponse, socket: Socket): void {
+  last.shouldKeepAlive = false;
+  last.once('finish', () => socket.destroySoon());
+}
+
+function lastWord(
+  socket: Socket,
+  status: string,
+  { fields, body }: { fields: Fields; body: Uint8Array },
+): void {
+  let head = `HTTP/1.1 ${status}\r\n`;
+  for (let i = 0; i < fields.length; i += 2) head += `${fields[i]!}: ${fields[i + 1]!}\r\n`;
+  socket.write(`${head}Connection: close\r\n\r\n`);
+  socket.write(body);
+  // Not `end` alone: a client that never ends its half would hold the connection for ever.
+  socket.destroySoon();
 }
 
 /** Which peers are proxies whose word about a client is believed. */
@@ -82,8 +130,8 @@ export function incomingOf(
   const remote = request.socket.remoteAddress ?? '';
   const peerTrusted = trusts(remote);
   const fields: Fields = request.rawHeaders;
-  const forwardedProto = peerTrusted ? tokens(field(fields, 'x-forwarded-proto')).at(-1) : undefined;
-  const secure = 'encrypted' in request.socket || forwardedProto === 'https';
+  const proto = peerTrusted ? tokens(field(fields, 'x-forwarded-proto')).at(-1) : undefined;
+  const secure = 'encrypted' in request.socket || proto === 'https';
   const gone = new AbortController();
   // 'close' comes after every answer; before its end it means that the client went away.
   response.once('close', () => {
@@ -94,32 +142,40 @@ export function incomingOf(
     method: request.method!,
     target: request.url!,
     fields,
-    httpVersion: request.httpVersion,
+    // Node's parser lets `HTTP/2.0` pass in a request line: on this wire it is no version at all.
+    httpVersion: request.httpVersion === '2.0' && !('stream' in request) ? '' : request.httpVersion,
     scheme: secure ? 'https' : 'http',
     authority: fieldLines(fields, 'host')[0]?.toLowerCase() ?? '',
     remote: remote.replace(/^::ffff:(?=\d+\.)/, ''),
     peerTrusted,
-    body: hasBody(fields) ? bodyOf(request) : undefined,
+    body: declaresBody(fields) ? bodyOf(request, response) : undefined,
     gone: gone.signal,
     inform: (status, extra) => inform(response, status, extra),
   };
 }
 
-function hasBody(fields: Fields): boolean {
+/** Whether bytes of a body follow the head. */
+export function declaresBody(fields: Fields): boolean {
   const length = field(fields, 'content-length');
-  return (length !== undefined && length !== '0') || field(fields, 'transfer-encoding') !== undefined;
+  return (length !== undefined && length !== '0') || hasField(fields, 'transfer-encoding');
 }
 
-async function* bodyOf(request: IncomingMessage): ByteStream {
+async function* bodyOf(request: IncomingMessage, response: ServerResponse): ByteStream {
+  // Whoever stops reading early has an answer already: it must still reach the client, so that the
+  // connection stays, and what is left of the body is let go by.
+  const chunks = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
+  if (awaited.delete(request) && !response.headersSent) response.writeContinue();
   try {
-    yield* request as AsyncIterable<Uint8Array>;
+    yield* chunks;
   } catch (error) {
     throw new Broken('aborted', { cause: error });
+  } finally {
+    request.resume();
   }
 }
 
-// RFC 9110 §15.2: a proxy must pass 1xx answers on, but for the one that it answered itself (100) and
-// the one that is no answer to a proxied request (101).
+// RFC 9110 §15.2: a proxy must pass 1xx answers on, but for the one that it answered itself (100)
+// and the one that is no answer to a proxied request (101).
 function inform(response: ServerResponse, status: number, fields: Fields): void {
   if (status === 100 || status === 101 || response.headersSent) return;
   if (response.req.httpVersion !== '1.1') return;
@@ -129,6 +185,13 @@ function inform(response: ServerResponse, status: number, fields: Fields): void 
   }
   if (status !== 103) return;
   const hints: Record<string, string[]> = Object.create(null) as Record<string, string[]>;
-  for (let i = 0; i < fields.length; i += 2) (hints[fields[i]!.toLowerCase()] ??= []).push(fields[i + 1]!);
-  if (hints['link'] !== undefined) response.writeEarlyHints({ ...hints, link: hints['link'] });
+  for (let i = 0; i < fields.length; i += 2) {
+    (hints[fields[i]!.toLowerCase()] ??= []).push(fields[i + 1]!);
+  }
+  const { link: lines = [], ...rest } = hints;
+  // Node takes one link a line, of a plain form; a hint that it would refuse is only a hint.
+  const link = lines.flatMap((line) => listMembers(line) ?? []).filter((one) => LINK.test(one));
+  if (link.length > 0) response.writeEarlyHints({ ...rest, link });
 }
+
+const LINK = /^<[^<>]*>(?:\s*;\s*[^;"\s]+(?:=(?:"[^;"\s]*"|[^;"\s]*))?)*$/;

@@ -27,15 +27,24 @@ export interface CountedHandler {
   active(): number;
 }
 
+const BARE = ['Content-Length', '0', 'Connection', 'close'];
+
 export function requestHandler(parts: HandlerParts): CountedHandler {
   let active = 0;
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
+    // RFC 9112 §9.3.2: pipelined requests may run side by side only where all are safe. One after
+    // the other, nothing that follows a request that closes the connection is ever carried out.
+    if (response.socket === null) {
+      response.once('socket', () => handle(request, response));
+      return;
+    }
     active += 1;
     exchange(parts, request, response)
       .catch((error: unknown) => {
         parts.gateway.ear.trouble('assertion', { error });
-        if (response.headersSent) response.destroy();
-        else response.writeHead(502, ['Content-Length', '0', 'Connection', 'close']).end();
+        if (response.headersSent || response.destroyed) response.destroy();
+        // The reason is given, since one that could not be written may stand there already.
+        else response.writeHead(502, 'Bad Gateway', BARE).end();
       })
       .finally(() => {
         active -= 1;
@@ -57,7 +66,8 @@ async function exchange(
   response.on('error', () => undefined);
   const incoming = incomingOf(request, response, { id, trusts });
   const told = await enter(gateway, incoming);
-  const close = parts.draining() || told.answer.close === true || !request.complete && told.verdict.kind === 'refuse';
+  const unread = told.verdict.kind === 'refuse' && !request.complete;
+  const close = parts.draining() || told.answer.close === true || unread;
   const delivery = await deliver(told.answer, response, { close });
   const ms = performance.now() - startedAt;
   metrics.request(told.pattern, told.verdict, ms);

@@ -20,33 +20,66 @@ export interface Metrics extends Ear {
   text(): Promise<{ contentType: string; text: string }>;
 }
 
-const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const SECONDS = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+];
 const NO_ROUTE = 'none';
 
 export function openMetrics(readings: () => Readings): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
-  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> =>
-    new Counter({ name: `everfresh_${name}`, help, labelNames, registers });
+  const counter = <L extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly L[],
+  ): Counter<L> => new Counter({ name: `everfresh_${name}`, help, labelNames, registers });
   const gauge = (name: string, help: string, read?: (now: Readings) => number): Gauge =>
     new Gauge({
       name: `everfresh_${name}`,
       help,
       registers,
-      ...(read === undefined ? {} : { collect(this: Gauge) { this.set(read(readings())); } }),
+      ...(read === undefined
+        ? {}
+        : {
+            collect(this: Gauge) {
+              this.set(read(readings()));
+            },
+          }),
     });
-  const histogram = <L extends string>(name: string, help: string, labelNames: readonly L[]): Histogram<L> =>
+  const histogram = <L extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly L[],
+  ): Histogram<L> =>
     new Histogram({ name: `everfresh_${name}`, help, labelNames, buckets: SECONDS, registers });
 
-  const requests = counter('requests_total', 'Requests, by route, result and reason',
-    ['route', 'result', 'because', 'kept']);
-  const requestSeconds = histogram('request_seconds', 'Time until the answer was handed over, by result', ['result']);
-  const upstreamRequests = counter('upstream_requests_total', 'Requests to the upstream, by route, cause and result',
-    ['route', 'cause', 'result']);
-  const upstreamSeconds = histogram('upstream_seconds', 'Time until the head of the upstream’s answer, by cause', ['cause']);
-  const refreshes = counter('refreshes_total', 'Entries fetched again after a write, by route and result',
-    ['route', 'result']);
+  const requests = counter('requests_total', 'Requests, by route, result and reason', [
+    'route',
+    'result',
+    'because',
+    'kept',
+  ]);
+  const requestSeconds = histogram(
+    'request_seconds',
+    'Time until the answer was handed over, by result',
+    ['result'],
+  );
+  const upstreamRequests = counter(
+    'upstream_requests_total',
+    'Requests to the upstream, by route, cause and result',
+    ['route', 'cause', 'result'],
+  );
+  const upstreamSeconds = histogram(
+    'upstream_seconds',
+    'Time until the head of the upstream’s answer, by cause',
+    ['cause'],
+  );
+  const refreshes = counter(
+    'refreshes_total',
+    'Entries fetched again after a write, by route and result',
+    ['route', 'result'],
+  );
   const touches = counter('touches_total', 'Touches, each of one or more tags', []);
   const touchedTags = counter('touched_tags_total', 'Tags touched', []);
   const kept = counter('kept_total', 'Answers kept', []);
@@ -98,6 +131,6 @@ export function openMetrics(readings: () => Readings): Metrics {
 function labelsOf(verdict: Verdict): { result: string; because: string; keptAs: string } {
   const { kind } = verdict;
   if (kind === 'write') return { result: kind, because: verdict.outcome, keptAs: '' };
-  const keptAs = 'kept' in verdict ? verdict.kept ?? '' : '';
+  const keptAs = 'kept' in verdict ? (verdict.kept ?? '') : '';
   return { result: kind, because: verdict.because, keptAs };
 }

@@ -32,9 +32,10 @@ export class Reception {
   };
 
   start(controller: Dispatcher.DispatchController): void {
+    // Thrown, so that the connection stays for the next one: this request was not written yet.
+    if (this.abortedBecause !== undefined) throw new Broken(this.abortedBecause);
     this.#controller = controller;
     this.started = true;
-    if (this.abortedBecause !== undefined) controller.abort(new Broken(this.abortedBecause));
   }
 
   abort(because: FetchFailure): void {

@@ -1,6 +1,6 @@
-// The upstreams, through undici's dispatch: one pool for each address, field lines kept as they are,
-// 1xx and trailers passed on, bodies read no faster than they are taken. Never follows redirects and
-// never repeats a write.
+// The upstreams, through undici's dispatch: one pool for each address, field lines kept as they
+// are, 1xx and trailers passed on, bodies read no faster than they are taken. Never follows
+// redirects and never repeats a write.
 import { readFileSync } from 'node:fs';
 import { errors, Pool, type Dispatcher } from 'undici';
 import type { Fields } from '../core/http/message.ts';
@@ -10,6 +10,9 @@ import { Reception } from './reception.ts';
 
 /** An idle connection is closed before the addresses behind a name may have changed for long. */
 const CLIENT_TTL_MS = 30_000;
+
+/** Each 1xx starts the time for the head anew, so that they must have an end. */
+const INFORMATIONAL_MAX = 32;
 
 export interface Upstreams extends Upstream {
   close(): Promise<void>;
@@ -76,61 +79,87 @@ type Attempt =
 
 function once(pool: Pool, request: Fetch, clock: Clock): Promise<Attempt> {
   const { promise, resolve } = Promise.withResolvers<Attempt>();
-  let headed = false;
   const reception = new Reception();
-  const end = (because: FetchFailure | undefined, error?: unknown): void => {
+  let headed = false;
+  let informed = 0;
+  const end = (because: FetchFailure | undefined): void => {
     cancelDeadline?.();
-    request.signal?.removeEventListener('abort', abort);
+    request.signal?.removeEventListener('abort', onAbort);
     if (because === undefined || headed) return;
     const sent = reception.started && because !== 'refused';
     resolve({ kind: 'failed', because, sent, untouched: !reception.answered });
-    if (error !== undefined && !(error instanceof Error)) throw error;
   };
-  const abort = (): void => reception.abort('aborted');
+  const abort = (because: FetchFailure): void => {
+    reception.abort(because);
+    // Still in the queue for a connection: nobody has to wait for its turn to be told.
+    if (!reception.started) end(because);
+  };
+  const onAbort = (): void => abort('aborted');
   const cancelDeadline = request.deadlineMs === undefined
     ? undefined
-    : clock.after(request.deadlineMs, () => reception.abort('timeout'));
-  request.signal?.addEventListener('abort', abort, { once: true });
-  const handler: Dispatcher.DispatchHandler = {
+    : clock.after(request.deadlineMs, () => abort('timeout'));
+  request.signal?.addEventListener('abort', onAbort, { once: true });
+  const handler = {
     onRequestStart: (controller) => reception.start(controller),
-    onResponseStart(controller, status, _headers, reason = '') {
+    onResponseStarted: () => {
+      reception.answered = true;
+    },
+    onResponseStart(controller, status, _headers, reason) {
       const fields = texts(controller.rawHeaders);
-      if (status < 200) return request.inform?.(status, fields);
+      if (status < 200) {
+        informed += 1;
+        if (informed > INFORMATIONAL_MAX) reception.abort('broken');
+        else request.inform?.(status, fields);
+        return;
+      }
       headed = true;
-      const answer = { kind: 'answer' as const, status, reason, fields };
-      resolve({ ...answer, body: reception.body, trailers: () => reception.trailers });
+      const { body } = reception;
+      const trailers = (): Fields => reception.trailers;
+      resolve({ kind: 'answer', status, reason: reasonOf(reason), fields, body, trailers });
     },
     onResponseData: (_controller, chunk) => reception.push(chunk),
     onResponseEnd(controller) {
       reception.end(texts(controller.rawTrailers));
       end(undefined);
     },
-    onResponseStarted: () => {
-      reception.answered = true;
-    },
     onResponseError(_controller, error) {
       const because = reception.abortedBecause ?? failureOf(error, reception.started);
       reception.fail(because, error);
       end(because);
     },
-  } as Dispatcher.DispatchHandler;
-  const body = request.body instanceof Uint8Array && request.body.byteLength === 0 && request.safe
-    ? undefined
-    : request.body;
+  } satisfies Dispatcher.DispatchHandler & { onResponseStarted: () => void };
+  if (request.signal?.aborted === true) onAbort();
+  else dispatch(pool, request, handler, () => end('broken'));
+  return promise;
+}
+
+function dispatch(
+  pool: Pool,
+  request: Fetch,
+  handler: Dispatcher.DispatchHandler,
+  refused: () => void,
+): void {
+  const { body } = request;
+  const empty = body instanceof Uint8Array && body.byteLength === 0 && request.safe;
   try {
     pool.dispatch({
       path: request.target,
-      method: request.method as Dispatcher.HttpMethod,
+      method: request.method,
       headers: request.fields as string[],
-      body: (body ?? null) as Dispatcher.DispatchOptions['body'],
+      body: empty ? null : body ?? null,
       idempotent: request.safe,
     } as Dispatcher.DispatchOptions, handler);
   } catch (error) {
     // undici refuses a request that it cannot put on the wire before anything was sent.
     if (!(error instanceof errors.UndiciError)) throw error;
-    end('broken');
+    refused();
   }
-  return promise;
+}
+
+/** The bytes that came, which undici has read as UTF-8; none where they cannot be sent on. */
+function reasonOf(reason = ''): string {
+  const bytes = Buffer.from(reason).toString('latin1');
+  return /[^\t\x20-\x7e\x80-\xff]/.test(bytes) ? '' : bytes;
 }
 
 /** Before a connection stood nothing was sent, whatever went wrong. */
@@ -154,5 +183,6 @@ function failureOf(error: Error, started: boolean): FetchFailure {
 
 function texts(raw: unknown): Fields {
   if (!Array.isArray(raw)) return [];
-  return raw.map((part: unknown) => (Buffer.isBuffer(part) ? part.toString('latin1') : String(part)));
+  return raw.map((part: unknown) =>
+    (Buffer.isBuffer(part) ? part.toString('latin1') : String(part)));
 }

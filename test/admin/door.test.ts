@@ -1,5 +1,7 @@
-// Who gets into the admin listener: with a token, without one, from pages of other sites; and how the
-// listener opens and closes.
+// Who gets into the admin listener: with a token, without one, from pages of other sites; and how
+// the listener opens and closes.
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import t from 'tap';
 import type { Said } from '../../src/flow/ports.ts';
 import { isLoopback, openAdmin } from '../../src/admin/api.ts';
@@ -50,14 +52,23 @@ t.test('without a token, only names of this machine may be asked for', async (t)
   const fake = fakeGateway();
   const admin = await opened(t, fake);
   const foreign = ['evil.example', 'evil.example:8081', 'localhost.evil.example', '127.0.0.1.a',
-    '10.0.0.1', '[::2]:8081', '', '0.0.0.0', '128.0.0.1', 'localhost@evil'];
+    '10.0.0.1', '[::2]:8081', ':8081', '0.0.0.0', '128.0.0.1', 'localhost@evil'];
   for (const host of foreign) {
     t.equal((await call(admin, 'GET /healthz', { headers: { host } })).status, 421, host);
     t.equal((await post(admin, '/purge', { tags: ['a'] }, { host })).status, 421, host);
   }
   t.same(fake.touches, []);
-  for (const host of ['localhost', 'LocalHost:8081', '127.0.0.1:1', '[::1]', '[::1]:8081', '127.9.9.9']) {
+  const near = ['localhost', 'LocalHost:8081', '127.0.0.1:1', '[::1]', '[::1]:8081', '127.9.9.9'];
+  for (const host of near) {
     t.equal((await call(admin, 'GET /healthz', { headers: { host } })).status, 200, host);
+  }
+});
+
+t.test('without a token, a request that names nobody is refused', async (t) => {
+  const { address, port } = await opened(t, fakeGateway());
+  for (const head of ['GET /config HTTP/1.0\r\n\r\n', 'GET /config HTTP/1.1\r\nHost: \r\n\r\n']) {
+    const socket = connect(port, address, () => socket.end(head));
+    t.match(await text(socket), /^HTTP\/1\.1 421 /, head);
   }
 });
 
@@ -128,7 +139,7 @@ t.test('closing does not wait for ever', async (t) => {
   const reached = Promise.withResolvers<void>();
   fake.touch = () => {
     reached.resolve();
-    return new Promise(() => undefined);
+    return Promise.withResolvers<Said>().promise;
   };
   const admin = await opened(t, fake);
   const cut = t.rejects(post(admin, '/purge', { tags: ['a'] }), { code: 'ECONNRESET' });

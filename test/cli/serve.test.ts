@@ -60,7 +60,9 @@ function everfresh(t: Test, args: readonly string[], env: NodeJS.ProcessEnv = {}
     line(message) {
       const there = lines.find((line) => line['msg'] === message);
       if (there !== undefined) return Promise.resolve(there);
-      const later = new Promise<Record<string, unknown>>((resolve) => waiting.push({ message, resolve }));
+      const later = new Promise<Record<string, unknown>>((resolve) =>
+        waiting.push({ message, resolve }),
+      );
       const over = ended.then((code) => {
         throw new Error(`ended with ${code} before it said ${message}: ${stderr}`);
       });
@@ -69,7 +71,10 @@ function everfresh(t: Test, args: readonly string[], env: NodeJS.ProcessEnv = {}
   };
 }
 
-async function upstream(t: Test, before: () => Promise<void> = () => Promise.resolve()): Promise<string> {
+async function upstream(
+  t: Test,
+  before: () => Promise<void> = () => Promise.resolve(),
+): Promise<string> {
   const server = createServer((request, response) => {
     void before().then(() => response.end(`${request.method!} ${request.url!}`));
   });
@@ -88,10 +93,13 @@ const ANY = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0'];
 
 t.test('a URL alone starts a gateway, and SIGTERM ends it with 0', async (t) => {
   const running = everfresh(t, [await upstream(t), ...ANY]);
-  const { listen, admin } = await running.line('listening') as { listen: string; admin: string };
+  const { listen, admin } = (await running.line('listening')) as { listen: string; admin: string };
   t.equal((await ask(`http://${listen}`, 'GET', '/a')).body, 'GET /a');
   t.equal((await ask(`http://${admin}`, 'GET', '/readyz')).status, 200);
-  t.match((await ask(`http://${admin}`, 'GET', '/metrics')).body, /everfresh_requests_total\{[^}]*result="miss"/);
+  t.match(
+    (await ask(`http://${admin}`, 'GET', '/metrics')).body,
+    /everfresh_requests_total\{[^}]*result="miss"/,
+  );
   running.kill('SIGTERM');
   t.equal(await running.ended, 0);
 });
@@ -99,7 +107,7 @@ t.test('a URL alone starts a gateway, and SIGTERM ends it with 0', async (t) => 
 t.test('SIGTERM lets what is under way end first', async (t) => {
   const slow = new Barrier();
   const running = everfresh(t, [await upstream(t, () => slow.pass()), ...ANY]);
-  const { listen } = await running.line('listening') as { listen: string };
+  const { listen } = (await running.line('listening')) as { listen: string };
   const reading = ask(`http://${listen}`, 'GET', '/slow');
   await slow.reached;
   running.kill('SIGTERM');
@@ -109,32 +117,43 @@ t.test('SIGTERM lets what is under way end first', async (t) => {
   t.equal(await running.ended, 0);
 });
 
-t.test('a changed file is applied, a broken one is refused and the last good one stays', async (t) => {
-  const file = join(await folder(t), 'routes.yaml');
-  const up = await upstream(t);
-  const write = (rest: string): Promise<void> => writeFile(file, `upstream: ${up}\n${rest}`);
-  await write('routes: { /a: { GET: { ttl: 1h } } }\n');
-  const running = everfresh(t, ['serve', '--config', file, ...ANY]);
-  const { listen, admin } = await running.line('listening') as { listen: string; admin: string };
-  t.match((await ask(`http://${listen}`, 'GET', '/b')).cache, /bypass; detail="no-rule"/);
+t.test(
+  'a changed file is applied, a broken one is refused and the last good one stays',
+  async (t) => {
+    const file = join(await folder(t), 'routes.yaml');
+    const up = await upstream(t);
+    const write = (rest: string): Promise<void> => writeFile(file, `upstream: ${up}\n${rest}`);
+    await write('routes: { /a: { GET: { ttl: 1h } } }\n');
+    const running = everfresh(t, ['serve', '--config', file, ...ANY]);
+    const { listen, admin } = (await running.line('listening')) as {
+      listen: string;
+      admin: string;
+    };
+    t.match((await ask(`http://${listen}`, 'GET', '/b')).cache, /bypass; detail="no-rule"/);
 
-  await write('routes: { /b: { GET: { ttl: 1h } } }\n');
-  running.kill('SIGHUP');
-  await running.line('configuration applied');
-  t.match((await ask(`http://${listen}`, 'GET', '/b')).cache, /stored/);
+    await write('routes: { /b: { GET: { ttl: 1h } } }\n');
+    running.kill('SIGHUP');
+    await running.line('configuration applied');
+    t.match((await ask(`http://${listen}`, 'GET', '/b')).cache, /stored/);
 
-  await write('routes: { /b: { GET: { tll: 1h } } }\n');
-  running.kill('SIGHUP');
-  const refused = await running.line('configuration refused');
-  t.match(JSON.stringify(refused['problems']), /routes\.yaml:2:\d+: .*did you mean `ttl`/);
-  t.match((await ask(`http://${listen}`, 'GET', '/b')).cache, /hit/);
-  const shown = JSON.parse((await ask(`http://${admin}`, 'GET', '/config')).body) as { problems: string[] };
-  t.equal(shown.problems.length, 1);
-});
+    await write('routes: { /b: { GET: { tll: 1h } } }\n');
+    running.kill('SIGHUP');
+    const refused = await running.line('configuration refused');
+    t.match(JSON.stringify(refused['problems']), /routes\.yaml:2:\d+: .*did you mean `ttl`/);
+    t.match((await ask(`http://${listen}`, 'GET', '/b')).cache, /hit/);
+    const shown = JSON.parse((await ask(`http://${admin}`, 'GET', '/config')).body) as {
+      problems: string[];
+    };
+    t.equal(shown.problems.length, 1);
+  },
+);
 
 t.test('what cannot be served is said at once, all of it, with exit code 2', async (t) => {
   const file = join(await folder(t), 'routes.yaml');
-  await writeFile(file, 'upstrem: http://localhost:1\nroutes:\n  /a:\n    GET: { ttl: soon }\n    POST: { refresh: [/nowhere] }\n');
+  await writeFile(
+    file,
+    'upstrem: http://localhost:1\nroutes:\n  /a:\n    GET: { ttl: soon }\n    POST: { refresh: [/nowhere] }\n',
+  );
   const running = everfresh(t, ['serve', '--config', file]);
   t.equal(await running.ended, 2);
   t.match(running.stderr(), /:1:1: .*did you mean `upstream`/);
@@ -145,11 +164,19 @@ t.test('what cannot be served is said at once, all of it, with exit code 2', asy
   t.equal(await missing.ended, 2);
   t.match(missing.stderr(), /can't be read/);
 
-  const open = everfresh(t, ['http://127.0.0.1:9', '--listen', '127.0.0.1:0', '--admin', '0.0.0.0:0']);
+  const open = everfresh(t, [
+    'http://127.0.0.1:9',
+    '--listen',
+    '127.0.0.1:0',
+    '--admin',
+    '0.0.0.0:0',
+  ]);
   t.equal(await open.ended, 2, 'an admin listener that others reach needs a token');
   t.match(open.stderr(), /EVERFRESH_ADMIN_TOKEN/);
 
-  const lenient = everfresh(t, ['http://127.0.0.1:9', ...ANY], { NODE_OPTIONS: '--insecure-http-parser' });
+  const lenient = everfresh(t, ['http://127.0.0.1:9', ...ANY], {
+    NODE_OPTIONS: '--insecure-http-parser',
+  });
   t.equal(await lenient.ended, 2);
   t.match(lenient.stderr(), /smuggled/);
 

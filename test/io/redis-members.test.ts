@@ -189,3 +189,17 @@ void t.test('one that owes a touch does not leave cleanly', async (t) => {
   await store.close();
   t.match(await raw.hget('test:1:{control}', 'members'), /\S/, 'it is missing, and seen to be');
 });
+
+void t.test('one that leaves touches first what it owes', async (t) => {
+  const redis = await server(t);
+  const left: string[][] = [];
+  const { store, clock } = openVirtual(t, redis.url, { beforeUse: () => left.shift() });
+  await ready(store, clock);
+  let quiet = 0; // only its next beat is waited for, and that never comes
+  await until(() => (quiet = clock.waiting === 1 ? quiet + 1 : 0) > 10);
+  left.push(['a'], ['b']);
+  await store.close();
+  const raw = client(t, redis.url);
+  t.equal(await raw.hget('test:1:{control}', 't:b'), '2');
+  t.notMatch(await raw.hget('test:1:{control}', 'members'), /\S/);
+});

@@ -66,6 +66,16 @@ void t.test('a replica is not asked', async (t) => {
   await ready(store);
 });
 
+void t.test('a primary that was made a replica is not asked any more', async (t) => {
+  const redis = await server(t);
+  const { store, troubles } = open(t, { url: redis.url });
+  await ready(store);
+  // Its new primary isn't there, so that it still has all its data and its old history.
+  await client(t, redis.url).call('REPLICAOF', '127.0.0.1', String(await freePort()));
+  t.match(await store.control.look(['a']), { kind: 'unknown' });
+  t.ok(troubles.includes('not-primary'));
+});
+
 void t.test('a server that may evict the control key is told of', async (t) => {
   const redis = await server(t, ['--maxmemory', '50mb', '--maxmemory-policy', 'allkeys-lru']);
   const { store, troubles } = open(t, { url: redis.url });

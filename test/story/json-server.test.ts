@@ -28,7 +28,9 @@ interface JsonServer {
 
 function api(): RequestListener {
   const jsonServer = createRequire(import.meta.url)('json-server') as JsonServer;
-  const db = JSON.parse(readFileSync(new URL('../../examples/db.json', import.meta.url), 'utf8')) as unknown;
+  const db = JSON.parse(
+    readFileSync(new URL('../../examples/db.json', import.meta.url), 'utf8'),
+  ) as unknown;
   const app = jsonServer.create();
   app.use(jsonServer.defaults({ logger: false }));
   app.use(jsonServer.router(db));
@@ -38,36 +40,43 @@ function api(): RequestListener {
 const STORES = ['memory', 'redis'] as const;
 
 for (const store of STORES) {
-  t.test(`${store}: json-server is asked once for a thousand reads, and again only for what a write names`, async (t) => {
-    const redis = store === 'redis' ? await startRedis() : undefined;
-    if (redis !== undefined) t.teardown(() => redis.stop());
-    const rules = `${redis === undefined ? '' : `store: "${redis.url}"\n`}${RULES}`;
-    const s = await stage(t, { rules, app: api() });
-    await until(() => s.composed!.gateway.store.state().state === 'ready', { what: 'the store' });
+  t.test(
+    `${store}: json-server is asked once for a thousand reads, and again only for what a write names`,
+    async (t) => {
+      const redis = store === 'redis' ? await startRedis() : undefined;
+      if (redis !== undefined) t.teardown(() => redis.stop());
+      const rules = `${redis === undefined ? '' : `store: "${redis.url}"\n`}${RULES}`;
+      const s = await stage(t, { rules, app: api() });
+      await until(() => s.composed!.gateway.store.state().state === 'ready', { what: 'the store' });
 
-    const first = await s.get('/posts');
-    t.equal(first.cache, 'everfresh; fwd=uri-miss; stored');
-    t.equal(first.headers['cache-control'], 'no-cache', 'what the upstream says to clients is passed');
-    for (let batch = 0; batch < 10; batch += 1) {
-      const replies = await Promise.all(Array.from({ length: 100 }, () => s.get('/posts')));
-      t.same([...new Set(replies.map(({ body }) => body))], [first.body]);
-      t.ok(replies.every(({ cache }) => cache.includes('; hit')));
-    }
-    t.equal(s.count('GET /posts'), 1);
-    await s.get('/profile');
+      const first = await s.get('/posts');
+      t.equal(first.cache, 'everfresh; fwd=uri-miss; stored');
+      t.equal(
+        first.headers['cache-control'],
+        'no-cache',
+        'what the upstream says to clients is passed',
+      );
+      for (let batch = 0; batch < 10; batch += 1) {
+        const replies = await Promise.all(Array.from({ length: 100 }, () => s.get('/posts')));
+        t.same([...new Set(replies.map(({ body }) => body))], [first.body]);
+        t.ok(replies.every(({ cache }) => cache.includes('; hit')));
+      }
+      t.equal(s.count('GET /posts'), 1);
+      await s.get('/profile');
 
-    const post = await s.send('POST', '/posts', { title: 'new', author: 'you' });
-    t.equal(post.status, 201);
-    const { id } = JSON.parse(post.body) as { id: number };
-    t.equal(post.headers.location, `${s.url}/posts/${id}`);
-    await until(async () => (await s.get('/posts')).cache.includes('; hit'), { what: 'a hit' });
-    t.match((await s.get('/posts')).body, /"new"/);
-    t.equal(s.count('GET /posts'), 2, 'exactly the refresh that the rule names');
-    t.equal(s.count('GET /profile'), 1, 'and no other');
+      const post = await s.send('POST', '/posts', { title: 'new', author: 'you' });
+      t.equal(post.status, 201);
+      const { id } = JSON.parse(post.body) as { id: number };
+      t.equal(post.headers.location, `${s.url}/posts/${id}`);
+      await until(async () => (await s.get('/posts')).cache.includes('; hit'), { what: 'a hit' });
+      t.match((await s.get('/posts')).body, /"new"/);
+      t.equal(s.count('GET /posts'), 2, 'exactly the refresh that the rule names');
+      t.equal(s.count('GET /profile'), 1, 'and no other');
 
-    t.equal((await s.get(`/posts/${id}`)).status, 200);
-    t.equal((await s.send('DELETE', `/posts/${id}`)).status, 200);
-    t.equal((await s.get(`/posts/${id}`)).status, 404, 'its page does not come back');
-    t.notMatch((await s.get('/posts')).body, /"new"/);
-  });
+      t.equal((await s.get(`/posts/${id}`)).status, 200);
+      t.equal((await s.send('DELETE', `/posts/${id}`)).status, 200);
+      t.equal((await s.get(`/posts/${id}`)).status, 404, 'its page does not come back');
+      t.notMatch((await s.get('/posts')).body, /"new"/);
+    },
+  );
 }

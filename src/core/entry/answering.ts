@@ -30,10 +30,22 @@ export function dress(fields: Fields, dressing: Dressing): string[] {
     dressed = keepFields(dressed, (name) => name !== 'age');
     dressed.push('Age', String(Math.max(0, Math.floor(ageMs / 1000))));
   }
-  if (rule !== undefined && rule.clientCache !== 'pass' && verdict.kind !== 'pass') {
+  if (rule !== undefined && rule.clientCache !== 'pass' && sharable(verdict)) {
     dressed = keepFields(dressed, (name) => name !== 'cache-control' && name !== 'expires');
     dressed.push('Cache-Control', rule.clientCache);
   }
   dressed.push('Via', '1.1 everfresh', 'Cache-Status', cacheStatus(verdict));
   return dressed;
 }
+
+// What may not be kept here says itself what others may do with it; whatever else kept it from
+// being kept is about this moment, not about the answer.
+function sharable(verdict: Verdict): boolean {
+  if (verdict.kind === 'hit') return true;
+  return verdict.kind === 'miss' && KEEPABLE.has(verdict.kept);
+}
+
+const KEEPABLE: ReadonlySet<string> = new Set<Extract<Verdict, { kind: 'miss' }>['kept']>([
+  'stored', 'collapsed', 'revalidated', 'held', 'outrun', 'too-large', 'too-many-variants',
+  'too-many-tags', 'tag-not-computable', 'store-down', 'store-joining', 'store-slow',
+]);

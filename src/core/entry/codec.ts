@@ -92,14 +92,19 @@ function answer(
 function recipeOf(value: unknown): Recipe | undefined {
   const recipe = object(value);
   if (recipe === undefined || recipe['kind'] !== 'http') return undefined;
-  const { kind, method, target, pattern, path, host } = recipe;
+  const { kind, method, target, pattern, path, host, secure } = recipe;
   const fields = fieldList(recipe['fields']);
   if (fields === undefined || typeof pattern !== 'string') return undefined;
   if (typeof method !== 'string' || !TOKEN.test(method)) return undefined;
   if (!isTarget(target) || !isTarget(path)) return undefined;
   const known: Recipe = { kind, method, target, fields, pattern, path };
-  if (host === undefined) return known;
-  return isTarget(host) ? { ...known, host } : undefined;
+  if (secure !== undefined && secure !== true) return undefined;
+  if (host !== undefined && !isTarget(host)) return undefined;
+  return {
+    ...known,
+    ...(host === undefined ? {} : { host }),
+    ...(secure === undefined ? {} : { secure }),
+  };
 }
 
 type Times = Pick<

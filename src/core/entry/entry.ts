@@ -22,6 +22,8 @@ export interface Recipe {
   readonly path: string;
   /** Set where `hosts` are configured: passed on as `Host`. */
   readonly host?: string;
+  /** The client came by TLS, which the upstream is told; in the key, since answers may say it. */
+  readonly secure?: true;
 }
 
 export interface Entry {

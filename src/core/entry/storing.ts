@@ -1,9 +1,11 @@
 // Whether an answer may be kept, under which variant and which tags, and what the entry is then.
-import { field, type ResponseHead, type Fields } from '../http/message.ts';
-import { storable } from '../http/storable.ts';
+import { createHash } from 'node:crypto';
+import { OWN_ETAG } from '../http/conditional.ts';
+import { field, type Fields, hasField, type ResponseHead } from '../http/message.ts';
+import { storable, type StorageTerms } from '../http/storable.ts';
 import { varyNames } from '../http/vary.ts';
 import { type Cacheable, variantKey } from '../key/meaning.ts';
-import { governedByVary, isCredential, keyedAlways, neverShown } from '../key/shown.ts';
+import { governedByVary, isCredential, neverShown } from '../key/shown.ts';
 import { ownTags } from '../plan/reach.ts';
 import { extraTag } from '../plan/tags.ts';
 import { parseBody } from '../plan/values.ts';
@@ -21,11 +23,16 @@ export interface Received {
 }
 
 export type Terms =
-  | { readonly kind: 'store'; readonly terms: Extract<ReturnType<typeof storable>, { kind: 'store' }>; readonly vary: readonly string[] }
+  | { readonly kind: 'store'; readonly terms: StorageTerms; readonly vary: readonly string[] }
   | { readonly kind: 'no'; readonly because: NotKeptBecause };
 
 /** Judges by the head alone, so that what is not kept need not be gathered. */
 export function judgeHead(meaning: Cacheable, received: Received, config: Config): Terms {
+  const { status } = received.response;
+  // The upstream wants to know who asks, so that this is no answer for everyone.
+  if (meaning.rule.per === 'everyone' && (status === 401 || status === 403)) {
+    return { kind: 'no', because: 'status' };
+  }
   const terms = storable({
     method: 'GET',
     requestFields: received.requestFields,
@@ -41,9 +48,26 @@ export function judgeHead(meaning: Cacheable, received: Received, config: Config
   if (vary.kind === 'any') return { kind: 'no', because: 'upstream-vary' };
   const names = new Set(vary.names);
   // A coded body without `Vary` is an upstream's slip; it is given only to those who asked alike.
-  if (field(received.response.fields, 'content-encoding') !== undefined) names.add('accept-encoding');
-  const telling = [...names].filter((name) => tellsApart(name, meaning, config)).sort();
-  return { kind: 'store', terms, vary: telling };
+  if (hasField(received.response.fields, 'content-encoding')) names.add('accept-encoding');
+  const roles = [...names].map((name) => [name, roleOf(name, meaning, config)] as const);
+  if (roles.some(([, role]) => role === 'unkeyed')) return { kind: 'no', because: 'upstream-vary' };
+  const telling = roles.filter(([, role]) => role === 'tells-apart').map(([name]) => name).sort();
+  return { kind: 'store', terms: reservedTerms(terms, vary.names, meaning, config), vary: telling };
+}
+
+// What differs by who asks, and was fetched for nobody in particular, is not for those who say it,
+// even if it is public.
+function reservedTerms(
+  terms: StorageTerms,
+  vary: readonly string[],
+  { rule }: Cacheable,
+  { credentials }: Config,
+): StorageTerms {
+  const { ttlMs, headers, per } = rule;
+  if (per === 'everyone' || (ttlMs === undefined && headers === undefined)) return terms;
+  const personal = vary.some((name) =>
+    isCredential(name, credentials) && !headers?.includes(name));
+  return personal ? { ...terms, shareable: 'no' } : terms;
 }
 
 /** The entry, and where variants are told apart the marker that says by which fields. */
@@ -75,7 +99,7 @@ export function entryOf(
     recipe: meaning.recipe,
     status: received.response.status,
     reason: received.response.reason,
-    fields: terms.fields,
+    fields: validated(meaning, received.response.status, { fields: terms.fields, body }),
     body,
     receivedAt: received.receivedAt,
     initialAgeMs: terms.initialAgeMs,
@@ -90,15 +114,41 @@ export function entryOf(
   return { kind: 'entry', entry, kept: [marker, entry] };
 }
 
-// A field that is in the key anyway, or that the upstream never saw, tells nothing apart.
-function tellsApart(name: string, { rule }: Cacheable, config: Config): boolean {
-  if (keyedAlways(name, rule)) return false;
-  if (governedByVary(name)) return true;
-  if (rule.ttlMs !== undefined || rule.headers !== undefined || neverShown(name)) return false;
-  return !isCredential(name, config.credentials) || rule.per !== 'everyone';
+// Clients that are told to ask each time (`client_cache`) need something to ask with.
+function validated(
+  { rule }: Cacheable,
+  status: number,
+  { fields, body }: { fields: Fields; body: Uint8Array },
+): Fields {
+  if (rule.clientCache === 'pass' || status !== 200 || hasField(fields, 'etag')) return fields;
+  const digest = createHash('sha256').update(body).digest('base64url').slice(0, 22);
+  return [...fields, 'ETag', `${OWN_ETAG}${digest}"`];
 }
 
-function allTags(meaning: Cacheable, response: ResponseHead, body: Uint8Array): string[] | undefined {
+// A field that is in the key anyway, or that the upstream never saw, tells nothing apart. What it
+// saw of a request that was passed for its credentials, and no key of this rule holds, forbids
+// keeping.
+function roleOf(
+  name: string,
+  { rule, asking }: Cacheable,
+  config: Config,
+): 'harmless' | 'tells-apart' | 'unkeyed' {
+  if (rule.headers?.includes(name)) return 'harmless';
+  if (governedByVary(name)) return 'tells-apart';
+  const credential = isCredential(name, config.credentials);
+  const passed = asking !== 'none' && rule.per !== 'everyone';
+  if (rule.ttlMs !== undefined || rule.headers !== undefined) {
+    return passed && credential ? 'unkeyed' : 'harmless';
+  }
+  if (neverShown(name)) return 'harmless';
+  return credential && rule.per === 'everyone' ? 'harmless' : 'tells-apart';
+}
+
+function allTags(
+  meaning: Cacheable,
+  response: ResponseHead,
+  body: Uint8Array,
+): string[] | undefined {
   const { rule, params, recipe } = meaning;
   const upstreams = upstreamTags(response.fields);
   if (rule.tags.length === 0 && upstreams.length === 0) return [...meaning.tags];
@@ -107,7 +157,7 @@ function allTags(meaning: Cacheable, response: ResponseHead, body: Uint8Array): 
     query: recipe.target.split('?')[1],
     requestFields: recipe.fields,
     responseFields: response.fields,
-    responseBody: parseBody(field(response.fields, 'content-type'), body),
+    responseBody: parseBody(response.fields, body),
   });
   return own && [...new Set([...meaning.tags, ...own, ...upstreams])];
 }
@@ -120,7 +170,8 @@ export function upstreamTags(fields: Fields): string[] {
   const names = [
     ...spaced.split(/[\s,]+/),
     ...listed.split(',').map((name) => name.trim()),
-    ...[...groups.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, name]) => name!.replace(/\\(.)/g, '$1')),
+    ...[...groups.matchAll(/"((?:[^"\\]|\\.)*)"/g)]
+      .map(([, name]) => name!.replace(/\\(.)/g, '$1')),
   ];
   return [...new Set(names.filter((name) => name !== ''))].map(extraTag);
 }

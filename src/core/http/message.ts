@@ -1,5 +1,5 @@
 // The shape of HTTP messages as everfresh carries them: heads with their field lines in the order,
-// case and number in which they arrived. Looks fields up and takes fields away; never interprets them.
+// case and number in which they arrived. Looks fields up and takes fields away; interprets none.
 
 /** Field lines as Node's `rawHeaders` gives them: name, value, name, value, … */
 export type Fields = readonly string[];
@@ -44,7 +44,10 @@ export function hasField(fields: Fields, name: string): boolean {
 }
 
 /** The lines for which `keep` says yes, asked with the name in lower case. */
-export function keepFields(fields: Fields, keep: (name: string, value: string) => boolean): string[] {
+export function keepFields(
+  fields: Fields,
+  keep: (name: string, value: string) => boolean,
+): string[] {
   const kept: string[] = [];
   for (let i = 0; i < fields.length; i += 2) {
     if (keep(fields[i]!.toLowerCase(), fields[i + 1]!)) kept.push(fields[i]!, fields[i + 1]!);
@@ -52,10 +55,13 @@ export function keepFields(fields: Fields, keep: (name: string, value: string) =
   return kept;
 }
 
-/** The members of a comma-separated list without quotes in it, trimmed, in lower case, none empty. */
+/** The members of a comma-separated list without quotes, trimmed, in lower case, none empty. */
 export function tokens(value: string | undefined): string[] {
   if (value === undefined) return [];
-  return value.split(',').map((token) => token.trim().toLowerCase()).filter((token) => token !== '');
+  return value
+    .split(',')
+    .map((token) => token.trim().toLowerCase())
+    .filter((token) => token !== '');
 }
 
 function isNamed(name: string, lower: string): boolean {
@@ -64,11 +70,19 @@ function isNamed(name: string, lower: string): boolean {
 
 // RFC 9110 §7.6.1: these describe one connection, not the message.
 const HOP_BY_HOP = new Set([
-  'connection', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade',
-  'http2-settings', 'proxy-authenticate', 'proxy-authorization', 'proxy-authentication-info',
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-authentication-info',
 ]);
 
-/** The lines that go through an intermediary (RFC 9110 §7.6.1): neither hop-by-hop nor nominated. */
+/** The lines that an intermediary passes on (RFC 9110 §7.6.1): end to end, not nominated. */
 export function endToEnd(fields: Fields): string[] {
   const nominated = new Set(tokens(field(fields, 'connection')));
   return keepFields(fields, (name) => !HOP_BY_HOP.has(name) && !nominated.has(name));

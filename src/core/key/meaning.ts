@@ -3,14 +3,16 @@
 // different requests can be joined into one.
 import { createHash } from 'node:crypto';
 import type { Key, Recipe } from '../entry/entry.ts';
-import { endToEnd, field, type Fields, hasField, type RequestHead } from '../http/message.ts';
+import {
+  endToEnd, field, type Fields, hasField, keepFields, type RequestHead,
+} from '../http/message.ts';
 import { variantPart } from '../http/vary.ts';
 import { structuralTags, type Bound } from '../plan/tags.ts';
 import type { Config, ReadRule, Route } from '../rules/config.ts';
 import type { PassBecause } from '../verdict.ts';
 import { isCanonicalPath } from './path.ts';
 import { shownQuery } from './query.ts';
-import { askingWith, type Asking, keyedAlways, shownFields } from './shown.ts';
+import { askingWith, type Asking, isCredential, keyedAlways, shownFields } from './shown.ts';
 
 /** Changes whenever what a key is made of does. */
 const KEY_FORMAT = 'everfresh-key-1';
@@ -21,6 +23,8 @@ export interface ReadRequest extends RequestHead {
   /** Lower case, as `Host` says it. */
   readonly authority: string;
   readonly hasBody: boolean;
+  /** By which the client came, as far as it may be believed. */
+  readonly scheme: 'http' | 'https';
 }
 
 export interface Cacheable {
@@ -57,6 +61,7 @@ export function meaningOf(request: ReadRequest, config: Config, match: Matcher):
   if (!isCanonicalPath(request.path)) return pass('path-not-canonical');
   const query = shownQuery(request.query, rule);
   const fields = shownFields(request.fields, rule, config.credentials);
+  const asking = askingWith(request.fields, config.credentials);
   const host = config.hosts.length > 0 ? request.authority : undefined;
   const recipe: Recipe = {
     kind: 'http',
@@ -66,6 +71,7 @@ export function meaningOf(request: ReadRequest, config: Config, match: Matcher):
     pattern: route.pattern,
     path: request.path,
     ...(host === undefined ? {} : { host }),
+    ...(request.scheme === 'https' ? { secure: true } : {}),
   };
   return {
     kind: 'cacheable',
@@ -75,8 +81,10 @@ export function meaningOf(request: ReadRequest, config: Config, match: Matcher):
     recipe,
     key: primaryKey(rule, recipe),
     tags: structuralTags(route, params, query),
-    asking: askingWith(request.fields, config.credentials),
-    telling: endToEnd(request.fields),
+    asking,
+    // A cookie that says nothing of who asks is withheld, so that it is as if absent.
+    telling: keepFields(endToEnd(request.fields), (name) =>
+      asking !== 'none' || !isCredential(name, config.credentials)),
   };
 }
 
@@ -89,7 +97,8 @@ export function variantKey(primary: Key, names: readonly string[], fields: Field
 }
 
 function primaryKey(rule: ReadRule, recipe: Recipe): Key {
-  const parts = [KEY_FORMAT, recipe.method, rule.hash, recipe.host ?? '', recipe.target];
+  const scheme = recipe.secure === true ? 'https' : 'http';
+  const parts = [KEY_FORMAT, recipe.method, rule.hash, scheme, recipe.host ?? '', recipe.target];
   // A field that the operator lists counts by its absence as well.
   const names = new Set(rule.headers ?? namesOf(recipe.fields));
   for (const name of [...names].sort()) {

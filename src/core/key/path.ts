@@ -1,5 +1,5 @@
-// The canonical spelling of a path. A path in another spelling may mean the same to the upstream, so
-// it is never answered from the cache.
+// The canonical spelling of a path. A path in another spelling may mean the same to the upstream,
+// so it is never answered from the cache.
 
 const UNRESERVED = /[A-Za-z0-9\-._~]/;
 

@@ -58,7 +58,8 @@ export function askingWith(fields: Fields, credentials: Credentials): Asking {
 /** The fields that a fill of a shared entry shows to the upstream, in the order they came. */
 export function shownFields(fields: Fields, rule: ReadRule, credentials: Credentials): string[] {
   // Tags that are read from the answer need it uncoded.
-  const uncoded = rule.tags.some(({ parts }) => parts.some((part) => part.kind === 'value' && part.from === 'response.body'));
+  const uncoded = rule.tags.some(({ parts }) =>
+    parts.some((part) => part.kind === 'value' && part.from === 'response.body'));
   const shown = keepFields(endToEnd(fields), (name) => {
     if (uncoded && name === 'accept-encoding') return false;
     if (rule.headers?.includes(name)) return name !== 'host' && name !== 'content-length';
@@ -71,6 +72,35 @@ export function shownFields(fields: Fields, rule: ReadRule, credentials: Credent
   return shown.map((text, i) => (i % 2 === 1 && shown[i - 1]!.toLowerCase() === 'accept-encoding'
     ? canonicalAcceptEncoding(text)
     : text));
+}
+
+// Words of one exchange, which the upstream answers with another status if at all, and those of the
+// way, which are everfresh's own to say.
+const OF_ONE_EXCHANGE = new Set([
+  'host', 'via', 'max-forwards', 'expect', 'content-length', 'if-match', 'if-none-match',
+  'if-modified-since', 'if-unmodified-since', 'if-range', 'range', 'cache-control', 'pragma', 'age',
+  'cache-status', 'x-cache', 'date', 'forwarded', 'x-forwarded-for', 'x-forwarded-proto',
+  'x-forwarded-host', 'x-forwarded-port',
+]);
+
+/**
+ * What goes to the upstream of a request that is passed for its credentials, if its answer may be
+ * kept where the upstream calls it public: what a fill shows, the credentials, and what decides
+ * nothing. Undefined for a request that says more than that, which no key would hold.
+ */
+export function shownWithCredentials(
+  fields: Fields,
+  shown: Fields,
+  credentials: Credentials,
+): string[] | undefined {
+  const names = new Set(shown.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase()));
+  const others = keepFields(endToEnd(fields), (name) => !names.has(name) && !governedByVary(name));
+  for (let i = 0; i < others.length; i += 2) {
+    const name = others[i]!.toLowerCase();
+    const plain = harmless(name) || OF_ONE_EXCHANGE.has(name);
+    if (!plain && !isCredential(name, credentials)) return undefined;
+  }
+  return [...shown, ...others];
 }
 
 // W3C Trace Context §3.2: nothing but hexadecimal digits, so that nothing can be said with it.

@@ -3,6 +3,7 @@
 // it forgets is not refreshed, only invalid.
 import type { Entry, Key } from '../entry/entry.ts';
 import type { Cacheable } from '../key/meaning.ts';
+import type { ReadRule } from '../rules/config.ts';
 
 export interface Use {
   readonly key: Key;
@@ -15,10 +16,15 @@ export interface Use {
   fetchMs: number;
 }
 
+/** Looking through all uses costs time, so a full route is not looked through at each request. */
+const LOOK_AGAIN_MS = 10_000;
+
 export class Ledger {
   readonly #uses = new Map<Key, Use>();
   readonly #byTag = new Map<string, Set<Use>>();
   readonly #byRoute = new Map<string, number>();
+  /** When a full route was last looked through, for each pattern of the file. */
+  readonly #lookedAt = new Map<string, number>();
   readonly #usesMax: number;
 
   constructor(usesMax: number) {
@@ -32,6 +38,19 @@ export class Ledger {
   /** Variants of a route that are in use. */
   variants(pattern: string): number {
     return this.#byRoute.get(pattern) ?? 0;
+  }
+
+  /** Whether the route may have one more; those that nobody has read for `recent` make room. */
+  hasRoom({ pattern, maxVariants, keepFresh }: ReadRule, mono: number): boolean {
+    if (this.variants(pattern) < maxVariants) return true;
+    const lookedAt = this.#lookedAt.get(pattern) ?? -Infinity;
+    if (mono - lookedAt < LOOK_AGAIN_MS) return false;
+    this.#lookedAt.set(pattern, mono);
+    for (const use of [...this.#uses.values()]) {
+      const unread = mono - use.readAt > keepFresh.recentMs;
+      if (unread && use.meaning.rule.pattern === pattern) this.forget(use.key);
+    }
+    return this.variants(pattern) < maxVariants;
   }
 
   has(key: Key): boolean {
@@ -65,7 +84,8 @@ export class Ledger {
   dependents(tags: Iterable<string>, mono: number): Use[] {
     const found = new Set<Use>();
     for (const tag of tags) for (const use of this.#byTag.get(tag) ?? []) found.add(use);
-    const recent = [...found].filter((use) => mono - use.readAt <= use.meaning.rule.keepFresh.recentMs);
+    const recent = [...found]
+      .filter(({ readAt, meaning }) => mono - readAt <= meaning.rule.keepFresh.recentMs);
     recent.sort((a, b) => heat(b) - heat(a));
     const taken = new Map<string, number>();
     return recent.filter((use) => {
@@ -85,7 +105,9 @@ export class Ledger {
 
   /** Forgets what no rule of this configuration would ask for any more. */
   keepOnly(hashes: ReadonlySet<string>): void {
-    for (const use of [...this.#uses.values()]) if (!hashes.has(use.meaning.rule.hash)) this.forget(use.key);
+    for (const { key, meaning } of [...this.#uses.values()]) {
+      if (!hashes.has(meaning.rule.hash)) this.forget(key);
+    }
   }
 
   #add(use: Use): void {

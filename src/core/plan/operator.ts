@@ -1,5 +1,6 @@
-// What an operator means by a target given by hand: a pattern of the file (`/posts/:id`: all of it),
-// a path (`/posts/7`, with `*` for any), either with `?page=1` for exactly one variant, or a tag.
+// What an operator means by a target given by hand: a pattern of the file (`/posts/:id`: all of
+// it), a path (`/posts/7`, with `*` for any), either with `?page=1` for exactly one variant, or a
+// tag.
 import type { Config } from '../rules/config.ts';
 import { type Finder } from './reach.ts';
 import { extraTag, reachTag, variantTag } from './tags.ts';
@@ -15,7 +16,8 @@ export function ownTarget(
   const tags = new Set(order.tags.map(extraTag));
   const problems: string[] = [];
   for (const target of order.targets) {
-    const meant = target.startsWith('tag:') ? [extraTag(target.slice(4))] : byPath(target, config, finder);
+    const tagged = target.startsWith('tag:');
+    const meant = tagged ? [extraTag(target.slice(4))] : byPath(target, config, finder);
     if (meant.length === 0) problems.push(`\`${target}\` names no route that is read`);
     for (const tag of meant) tags.add(tag);
   }
@@ -33,7 +35,7 @@ function byPath(target: string, config: Config, finder: Finder): string[] {
   return finder.matchLoosely(path)
     .filter(({ route }) => route.reads.size > 0)
     .map(({ route, params }) => {
-      const bound = new Map([...params].filter(([, value]) => value !== '*'));
+      const bound = new Map([...params].filter(([, value]) => !value.split('/').includes('*')));
       const whole = bound.size === route.params.length;
       if (query !== undefined && whole) return variantTag(route, bound, query);
       return reachTag(route, bound);

@@ -99,7 +99,9 @@ export function reachOf(
   };
   for (const { rule, params } of write.rules) {
     const all: Said = { ...said, params, query: request.query };
-    for (const target of rule.refresh) add(refresh, tagsOf(target, all, config, finder), target.text);
+    for (const target of rule.refresh) add(
+      refresh, tagsOf(target, all, config, finder), target.text,
+    );
     for (const target of rule.purge) add(purge, tagsOf(target, all, config, finder), target.text);
   }
   byPath(request.path, 'own-path');
@@ -136,7 +138,7 @@ export function tagsOf(target: Target, said: Said, config: Config, finder: Finde
   if (route === undefined) return [target.pattern];
   const bounds = boundsOf(target.bindings, said);
   if (bounds === undefined) return [route.pattern];
-  const queries = target.query === undefined ? undefined : texts(target.query, said);
+  const queries = target.query === undefined ? undefined : texts(target.query, said, inQuery);
   const tags = bounds.flatMap((bound) => {
     const complete = bound.size === route.params.length;
     if (queries === undefined || !complete) return [reachTag(route, bound)];
@@ -161,6 +163,9 @@ export function ownTags(rule: ReadRule, said: Said): string[] | undefined {
   }
   return tags;
 }
+
+// A value's own `&`, `=`, `+` and `%` must not be read as the query's.
+const inQuery = (value: string): string => encodeURIComponent(value.toWellFormed());
 
 function hasReads(route: Route): boolean {
   return route.reads.size > 0;

@@ -1,5 +1,6 @@
-// The names under which entries are touched. Tags are structural: they follow from the route and its
-// bound parameters alone, so that whatever a rule of tomorrow names, an entry of today carries it.
+// The names under which entries are touched. Tags are structural: they follow from the route and
+// its bound parameters alone, so that whatever a rule of tomorrow names, an entry of today carries
+// it.
 import { createHash } from 'node:crypto';
 import type { Route } from '../rules/config.ts';
 import { decodeQuery } from '../key/query.ts';
@@ -21,7 +22,7 @@ export function routeTag(pattern: string, params: readonly string[], bound?: Bou
   for (const name of params) {
     const value = bound.get(name);
     if (value === undefined) continue;
-    tag += `${separator}${name}=${escape(value)}`;
+    tag += `${separator}${name}=${escape(name === '*' ? restValue(value) : value)}`;
     separator = '&';
   }
   return shorten(pattern, tag);
@@ -58,14 +59,23 @@ export function structuralTags(route: Route, bound: Bound, query: string | undef
   return tags;
 }
 
-/** The tag of a route bound in part, widened to the route where entries carry no such combination. */
+/**
+ * The tag of a route bound in part, widened to the route where entries carry no such combination.
+ */
 export function reachTag(route: Route, bound: Bound): string {
   const all = bound.size === route.params.length;
   if (!all && route.params.length > COMBINED_PARAMS_MAX) return route.pattern;
   return routeTag(route.pattern, route.params, bound);
 }
 
-// No blank, `&`, `=`, `{` or `}` remains, so that neither tags nor a store's hash slots can be forged.
+// What stands for `*` is a piece of a path, and whoever serves it may not tell its spellings apart:
+// case, `;params`, doubled and trailing slashes. They share a tag: a write reaches all.
+function restValue(value: string): string {
+  return value.toLowerCase().replaceAll(/;[^/]*/g, '').split('/').filter(Boolean).join('/');
+}
+
+// No blank, `&`, `=`, `{` or `}` remains, so that neither tags nor a store's hash slots can be
+// forged.
 function escape(value: string): string {
   return encodeURIComponent(value.toWellFormed());
 }

@@ -29,20 +29,28 @@ const INEXACT = Symbol('inexact');
 
 /**
  * Every text that the template means (an array in a body means each of its members), or undefined
- * where a hole has no value, one that is no scalar, or a number that would be rounded.
+ * where a hole has no value, one that is no scalar, or a number that would be rounded. `spell` says
+ * how a value is written where the text around it has a syntax of its own.
  */
-export function texts(template: Template, said: Said): string[] | undefined {
+export function texts(
+  template: Template,
+  said: Said,
+  spell: (value: string) => string = (value) => value,
+): string[] | undefined {
   let made = [''];
   for (const part of template.parts) {
-    const values = part.kind === 'text' ? [part.text] : valuesOf(part, said);
+    const values = part.kind === 'text' ? [part.text] : valuesOf(part, said)?.map(spell);
     if (values === undefined || values.length * made.length > VALUES_MAX) return undefined;
     made = made.flatMap((start) => values.map((value) => start + value));
   }
   return made;
 }
 
-/** Reads a body by its media type: JSON (also `+json`), or a form. */
-export function parseBody(contentType: string | undefined, bytes: Uint8Array): Body {
+/** Reads a body by its media type: JSON (also `+json`), or a form. A coded body is not read. */
+export function parseBody(fields: Fields, bytes: Uint8Array): Body {
+  const coding = field(fields, 'content-encoding')?.trim().toLowerCase() ?? 'identity';
+  if (coding !== 'identity') return { value: undefined };
+  const contentType = field(fields, 'content-type');
   const type = contentType?.split(';')[0]!.trim().toLowerCase() ?? '';
   const text = (): string => new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   try {
@@ -66,8 +74,11 @@ function form(text: string): Map<string, unknown> {
   return fields;
 }
 
-// 9007199254740993 would be read as ...992 and touch another's tag; so the text must be what is read.
-function exactly(this: unknown, _key: string, value: unknown, context?: { source: string }): unknown {
+// 9007199254740993 would be read as ...992 and touch another's tag; so the text must be
+// what is read.
+function exactly(
+  this: unknown, _key: string, value: unknown, context?: { source: string },
+): unknown {
   if (typeof value !== 'number' || context === undefined) return value;
   return context.source === String(value) ? value : INEXACT;
 }
@@ -83,7 +94,8 @@ function valuesOf(
       return value === undefined ? undefined : [value];
     }
     case 'query': {
-      const found = decodeQuery(said.query).filter(([key]) => key === name).map(([, value]) => value);
+      const named = decodeQuery(said.query).filter(([key]) => key === name);
+      const found = named.map(([, value]) => value);
       return found.length === 0 ? undefined : found;
     }
     case 'request.headers':

@@ -87,7 +87,10 @@ export interface Config {
   readonly clientDirectives: 'honour' | 'ignore';
   readonly workers: number;
   readonly tls?: { readonly cert: string; readonly key: string };
-  readonly log: { readonly level: LogLevel; /** Share of hits that are logged, 0 to 1. */ readonly sample: number };
+  readonly log: {
+    readonly level: LogLevel;
+    /** Share of hits that are logged, 0 to 1. */ readonly sample: number;
+  };
   readonly fastPath: boolean;
   readonly leaseMs: number;
   readonly writeDeadlineMs: number;
@@ -138,7 +141,11 @@ export interface ReadRule {
   readonly per?: 'everyone';
   readonly tags: readonly Template[];
   readonly warm: readonly string[];
-  readonly keepFresh: { readonly recentMs: number; readonly top: number; readonly concurrency: number };
+  readonly keepFresh: {
+    readonly recentMs: number;
+    readonly top: number;
+    readonly concurrency: number;
+  };
   readonly maxBodyBytes: number;
   /** Of whatever decides about an entry: it is in the key, so that a changed rule starts afresh. */
   readonly hash: string;
@@ -165,7 +172,13 @@ export type TemplatePart =
   /** `path` of a value inside a parsed body, or the one name of a parameter, query or field. */
   | {
       readonly kind: 'value';
-      readonly from: 'params' | 'query' | 'request.headers' | 'request.body' | 'response.body' | 'response.headers';
+      readonly from:
+        | 'params'
+        | 'query'
+        | 'request.headers'
+        | 'request.body'
+        | 'response.body'
+        | 'response.headers';
       readonly path: readonly string[];
     };
 

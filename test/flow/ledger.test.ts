@@ -1,0 +1,84 @@
+// Who reads what: which entries a write should fetch again, and how many variants a route has.
+import t from 'tap';
+import type { Entry, Key } from '../../src/core/entry/entry.ts';
+import { Ledger } from '../../src/core/plan/ledger.ts';
+import { rulesOf } from '../asking.ts';
+import { entry } from '../entries.ts';
+
+const rules = rulesOf(`
+routes:
+  /a: { GET: { ttl: 1h, max_variants: 3, keep_fresh: { recent: 10s, top: 2 } } }
+  /b: { GET: { ttl: 1h } }
+`);
+const at = (name: string, change: Partial<Entry> = {}): Entry => entry({
+  key: name as Key, tags: ['t'], fetchMs: 1, ...change,
+});
+const names = (ledger: Ledger, tags: string[], mono = 0): string[] =>
+  ledger.dependents(tags, mono).map(({ key }) => key);
+
+t.test('the hottest come first, at most so many of each route', (t) => {
+  const ledger = new Ledger(100);
+  for (const [name, hits, fetchMs] of [['cold', 1, 1], ['often', 5, 1], ['dear', 2, 50]] as const) {
+    const used = at(name, { fetchMs });
+    for (let hit = 0; hit < hits; hit += 1) ledger.read(used, rules.reads('/a'), 0);
+  }
+  ledger.read(at('other'), rules.reads('/b'), 0);
+  t.strictSame(names(ledger, ['t']), ['dear', 'often', 'other']);
+  t.strictSame(names(ledger, ['none']), []);
+  t.end();
+});
+
+t.test('what was not read lately is not fetched again, and old heat is no heat', (t) => {
+  const ledger = new Ledger(100);
+  for (let hit = 0; hit < 100; hit += 1) ledger.read(at('once-hot'), rules.reads('/a'), 0);
+  t.strictSame(names(ledger, ['t'], 10_000), ['once-hot']);
+  t.strictSame(names(ledger, ['t'], 10_001), []);
+  ledger.read(at('once-hot'), rules.reads('/a'), 20_000);
+  t.equal(ledger.get('once-hot' as Key)!.hits, 1);
+  t.end();
+});
+
+t.test('an entry is found under the tags that it has now', (t) => {
+  const ledger = new Ledger(100);
+  ledger.read(at('x', { tags: ['old', 't'] }), rules.reads('/a'), 0);
+  ledger.read(at('x', { tags: ['new', 't'] }), rules.reads('/a'), 0);
+  t.strictSame(
+    [names(ledger, ['old']), names(ledger, ['new']), names(ledger, ['t', 'new'])],
+    [[], ['x'], ['x']],
+  );
+  t.equal(ledger.variants('/a'), 1);
+  ledger.forget('x' as Key);
+  t.strictSame([names(ledger, ['t']), ledger.variants('/a'), ledger.size], [[], 0, 0]);
+  t.end();
+});
+
+t.test('the ledger is bounded and forgets what was fetched longest ago', (t) => {
+  const ledger = new Ledger(3);
+  for (const name of ['1', '2', '3', '4']) ledger.read(at(name), rules.reads('/b'), 0);
+  t.equal(ledger.size, 3);
+  t.equal(ledger.variants('/b'), 3);
+  t.strictSame(names(ledger, ['t']).sort(), ['2', '3', '4']);
+  t.end();
+});
+
+t.test('a full route has room again when some of it is read no more', (t) => {
+  const ledger = new Ledger(100);
+  const { rule } = rules.reads('/a');
+  for (const name of ['1', '2', '3']) ledger.read(at(name), rules.reads('/a'), 0);
+  for (let other = 0; other < 5; other += 1) ledger.read(at(`b${other}`), rules.reads('/b'), 0);
+  t.notOk(ledger.hasRoom(rule, 5000));
+  ledger.read(at('1'), rules.reads('/a'), 10_000);
+  t.ok(ledger.hasRoom(rule, 20_000), 'two were not read for ten seconds');
+  t.equal(ledger.variants('/a'), 1);
+  t.equal(ledger.variants('/b'), 5, 'another route’s stay');
+  t.end();
+});
+
+t.test('what no rule would ask for any more is forgotten', (t) => {
+  const ledger = new Ledger(100);
+  ledger.read(at('a'), rules.reads('/a'), 0);
+  ledger.read(at('b'), rules.reads('/b'), 0);
+  ledger.keepOnly(new Set([rules.reads('/b').rule.hash]));
+  t.strictSame(names(ledger, ['t']), ['b']);
+  t.end();
+});

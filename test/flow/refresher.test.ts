@@ -1,0 +1,81 @@
+// Whose turn it is to be fetched again: bounded for each route and in all, each key once at a time.
+import t from 'tap';
+import type { Key } from '../../src/core/entry/entry.ts';
+import type { Use } from '../../src/core/plan/ledger.ts';
+import { Refresher } from '../../src/flow/refresher.ts';
+import { rulesOf } from '../asking.ts';
+
+const rules = rulesOf(`
+routes:
+  /a: { GET: { ttl: 1h, keep_fresh: { concurrency: 2 } } }
+  /b: { GET: { ttl: 1h, keep_fresh: { concurrency: 100 } } }
+`);
+const use = (path: string, name: string): Use => ({
+  key: name as Key, meaning: rules.reads(path), tags: [], hits: 1, readAt: 0, fetchMs: 1,
+});
+const uses = (path: string, count: number): Use[] =>
+  Array.from({ length: count }, (_, i) => use(path, `${path}${i}`));
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+function refresher(runningMax = 8) {
+  const running: { key: string; end: () => void }[] = [];
+  const started: string[] = [];
+  const made = new Refresher({
+    run: ({ key }) => new Promise<void>((resolve) => {
+      started.push(key);
+      running.push({ key, end: resolve });
+    }),
+    backlog: () => undefined,
+    runningMax,
+  });
+  const end = async (): Promise<void> => {
+    running.shift()!.end();
+    await turn();
+  };
+  return { made, running, started, end };
+}
+
+t.test('at most so many of a route are under way, and others need not wait for it', async (t) => {
+  const { made, running, end } = refresher();
+  const done = made.order([...uses('/a', 5), ...uses('/b', 2)]);
+  t.strictSame(running.map(({ key }) => key), ['/a0', '/a1', '/b0', '/b1']);
+  t.strictSame(made.backlog, { waiting: 3, running: 4 });
+  while (running.length > 0) {
+    t.ok(running.filter(({ key }) => key.startsWith('/a')).length <= 2);
+    await end();
+  }
+  await done;
+  t.strictSame(made.backlog, { waiting: 0, running: 0 });
+});
+
+t.test('a backlog opens more at once, up to the bound', (t) => {
+  const { made, running } = refresher(8);
+  void made.order(uses('/b', 12));
+  t.equal(running.length, 4, 'a short one is no reason for many');
+  const { made: busy, running: many } = refresher(8);
+  void busy.order(uses('/b', 1000));
+  t.equal(many.length, 8);
+  t.end();
+});
+
+t.test('what waits already waits once, and what is under way is fetched once more', async (t) => {
+  const { made, started, end } = refresher();
+  const first = made.order([use('/a', 'x')]);
+  const second = made.order([use('/a', 'x')]);
+  const third = made.order([use('/a', 'x')]);
+  let over = 0;
+  for (const order of [first, second, third]) void order.then(() => over += 1);
+  t.strictSame(started, ['x'], 'one turn at a time');
+  await end();
+  t.equal(over, 1, 'the fetch that began before a write does not answer for it');
+  t.strictSame(started, ['x', 'x']);
+  await end();
+  t.equal(over, 3);
+});
+
+t.test('a queue that is full leaves the coldest invalid', (t) => {
+  const { made } = refresher(1);
+  void made.order(uses('/b', 20_000));
+  t.strictSame(made.backlog, { waiting: 9999, running: 1 });
+  t.end();
+});

@@ -1,0 +1,132 @@
+// The store is told of a write's steps, or the touch is remembered and nothing kept is used until
+// it
+// has been told.
+import t from 'tap';
+import type { Epoch, Seq } from '../../src/core/entry/entry.ts';
+import type { Control, Known, Said } from '../../src/flow/ports.ts';
+import { Remembered } from '../../src/flow/remembered.ts';
+import { guarded, persist, remember, touchOrRemember } from '../../src/flow/touching.ts';
+import { configOf, type Fake, fakeGateway, RULES } from '../admin/fake-gateway.ts';
+
+const SAID: Said = { kind: 'said', epoch: 'epoch-1' as Epoch, seq: 1 as Seq };
+const UNSAID: Said = { kind: 'unsaid', because: 'store-down' };
+
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+}
+
+/** Lets so much time pass, in small steps, each with what follows from it. */
+async function pass(fake: Fake, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 10) {
+    fake.clock.advance(10);
+    await turns();
+  }
+}
+
+t.test('a step is tried again for a little more than one lease, then it is unsaid', async (t) => {
+  const fake = fakeGateway(configOf(`lease: 2s\n${RULES}`));
+  let tries = 0;
+  let said: Said | undefined;
+  void persist(fake.gateway, () => {
+    tries += 1;
+    return Promise.resolve(UNSAID);
+  }).then((result) => {
+    said = result;
+  });
+  await pass(fake, 2_400);
+  t.equal(said, undefined, 'not within the lease');
+  t.ok(tries > 10);
+  await pass(fake, 200);
+  t.same(said, UNSAID);
+});
+
+t.test('in an outage only the first writes wait, and the first that is said ends it', async (t) => {
+  const fake = fakeGateway(configOf(`lease: 2s\n${RULES}`));
+  const first = persist(fake.gateway, () => Promise.resolve(UNSAID));
+  await pass(fake, 2_600);
+  await first;
+  fake.state = { kind: 'redis', state: 'down' };
+  const at = fake.clock.mono();
+  t.same(await persist(fake.gateway, () => Promise.resolve(UNSAID)), UNSAID);
+  t.equal(fake.clock.mono(), at, 'at once');
+  t.same(await persist(fake.gateway, () => Promise.resolve(SAID)), SAID);
+  t.equal(fake.gateway.outage.since, undefined);
+});
+
+t.test('an outage that is over, unnoticed, does not shorten the next one', async (t) => {
+  const fake = fakeGateway(configOf(`lease: 2s\n${RULES}`));
+  fake.gateway.outage.since = fake.clock.mono();
+  await pass(fake, 10_000);
+  let said: Said | undefined;
+  void persist(fake.gateway, () => Promise.resolve(UNSAID)).then((result) => {
+    said = result;
+  });
+  await pass(fake, 2_400);
+  t.equal(said, undefined);
+  await pass(fake, 200);
+  t.same(said, UNSAID);
+});
+
+t.test('a step that is said at the second try is said', async (t) => {
+  const fake = fakeGateway();
+  const answers = [UNSAID, SAID];
+  const saying = persist(fake.gateway, () => Promise.resolve(answers.shift()!));
+  await pass(fake, 100);
+  t.same(await saying, SAID);
+});
+
+t.test('a touch that cannot be said is remembered until the store is back', async (t) => {
+  const fake = fakeGateway(configOf(`lease: 200ms\n${RULES}`));
+  fake.touch = () => Promise.resolve(UNSAID);
+  const touching = touchOrRemember(fake.gateway, { tags: ['/posts'], then: 'done' });
+  await pass(fake, 400);
+  t.same(await touching, UNSAID);
+  t.same(fake.troubles, ['touch-unconfirmed']);
+  t.same(fake.gateway.remembered.all(), ['/posts']);
+  await pass(fake, 1000);
+  t.ok(fake.gateway.remembered.pending, 'as long as it is away');
+  fake.touch = () => Promise.resolve(SAID);
+  await pass(fake, 250);
+  t.notOk(fake.gateway.remembered.pending);
+  t.same(fake.touches.at(-1), { tags: ['/posts'], then: 'done' });
+});
+
+t.test('what is remembered while the store is told is told after it', async (t) => {
+  const fake = fakeGateway();
+  const { promise, resolve } = Promise.withResolvers<Said>();
+  fake.touch = () => promise;
+  remember(fake.gateway, ['a']);
+  await pass(fake, 250);
+  remember(fake.gateway, ['a', 'b']);
+  resolve(SAID);
+  await turns();
+  t.ok(fake.gateway.remembered.pending);
+  await pass(fake, 250);
+  t.notOk(fake.gateway.remembered.pending);
+  t.same(fake.touches.map(({ tags }) => tags), [['a'], ['a', 'b']]);
+});
+
+t.test('nothing of the store is trusted while anything is remembered', async (t) => {
+  const known: Known = {
+    kind: 'known', epoch: 'e' as Epoch, seq: 1 as Seq, newest: 0 as Seq, held: false,
+  };
+  const steps: string[] = [];
+  const say = (step: string) => (): Promise<Said> => {
+    steps.push(step);
+    return Promise.resolve(SAID);
+  };
+  const control: Control = {
+    look: () => known, intend: say('intend'), abandon: say('abandon'), touch: say('touch'),
+  };
+  const remembered = new Remembered(10);
+  const guard = guarded(control, remembered);
+  t.same(guard.look([]), known);
+  remembered.add(['a']);
+  t.same(guard.look(['b']), { kind: 'unknown', because: 'store-joining' });
+  await guard.intend('1', []);
+  await guard.touch({ tags: [], then: 'done' });
+  await guard.abandon('1');
+  t.same(steps, ['intend', 'touch', 'abandon'], 'but it is told');
+  remembered.forget(remembered.recall()!);
+  t.same(guard.look(['b']), known);
+});
