@@ -220,7 +220,9 @@ export interface Watched {
 export function watch(base: string, method: string, path: string, body?: unknown): Watched {
   const { hostname, port } = new URL(base);
   const bytes = body === undefined ? undefined : JSON.stringify(body);
-  const headers = bytes === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(bytes) };
+  const headers = bytes === undefined
+    ? {}
+    : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(bytes) };
   const request = httpRequest({ host: hostname, port, method, path, agent: false, headers });
   const head = Promise.withResolvers<number>();
   const end = Promise.withResolvers<'whole' | 'broken'>();
@@ -238,12 +240,15 @@ export function watch(base: string, method: string, path: string, body?: unknown
     end.resolve('broken');
   });
   request.end(bytes);
-  return { head: head.promise, end: end.promise, body: () => seen, leave: () => void request.destroy() };
+  const leave = (): void => void request.destroy();
+  return { head: head.promise, end: end.promise, body: () => seen, leave };
 }
 
-/** Ends when so many requests are inside everfresh; the plugin's cannot be counted, and get time. */
+/** Ends when so many requests are inside everfresh; the plugin's are not counted, and get time. */
 export async function inside(s: Stage, requests: number): Promise<void> {
   const { composed } = s;
-  if (composed !== undefined) return until(() => composed.handler.active() === requests, `${requests} inside`);
-  for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  if (composed !== undefined) {
+    return until(() => composed.handler.active() === requests, `${requests} inside`);
+  }
+  for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => void setImmediate(resolve));
 }

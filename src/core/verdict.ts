@@ -22,7 +22,6 @@ export type PassBecause =
   | 'path-not-canonical'
   | 'request-body'
   | 'request-range'
-  | 'upgrade'
   | 'request-no-store' // the client's Cache-Control asked for it
   | 'uncacheable-lately' // this key's last answer could not be kept
   | 'no-touchable-route' // a write that can reach nothing that is cached

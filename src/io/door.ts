@@ -26,6 +26,9 @@ export function openServer(config: Config, handler: Handler): Server {
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     connectionsCheckingInterval: Math.min(1000, headersTimeout),
     insecureHTTPParser: false,
+    // What else a client offers is ignored (Node from 24.9 on; before that it is refused).
+    shouldUpgradeCallback: (request: IncomingMessage) =>
+      tokens(field(request.rawHeaders, 'upgrade')).includes('websocket'),
     // The door refuses these itself, with a reason.
     requireHostHeader: false,
   };

@@ -20,7 +20,7 @@ t.test('what can’t be answered from the cache is passed, and says why', (t) =>
   t.equal(because('/POSTS'), 'no-rule');
   t.equal(because('/posts/'), 'no-rule');
   t.equal(because('/posts', [], true), 'request-body');
-  t.equal(because('/posts', ['Upgrade', 'x']), 'upgrade');
+  t.equal(because('/posts', ['Upgrade', 'h2c']), 'cacheable', 'an offer may be ignored');
   t.equal(because('/posts/%61'), 'path-not-canonical');
   t.equal(because('/posts/a%2fb'), 'path-not-canonical');
   t.equal(because('/posts/a%2Fb'), 'cacheable');

@@ -1,5 +1,6 @@
 // The bodies of a write: gathered where they are small, streamed where they are not, and the last
 // piece of an answer held back until the write is finished.
+import { setImmediate as soon } from 'node:timers/promises';
 import t from 'tap';
 import type { Asked } from '../../src/flow/gateway.ts';
 import type { ByteStream } from '../../src/flow/ports.ts';
@@ -86,7 +87,7 @@ t.test('the last piece goes out after the end is finished, the others before', a
   const reading = (async () => {
     for await (const piece of body) order.push(text(piece));
   })();
-  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => void setImmediate(resolve));
+  for (let turn = 0; turn < 20; turn += 1) await soon();
   t.same(order, ['a', 'b', 'whole']);
   finish.resolve();
   await reading;

@@ -1,6 +1,7 @@
 // When the writer is answered: never before the touch, not the last byte of a streaming answer
 // before
 // the second touch, with `wait` after the refreshes. A writer that leaves does not end its write.
+import { setImmediate as soon } from 'node:timers/promises';
 import t from 'tap';
 import { Barrier, FORMS, json, type Script, type Stage, stage, until, watch } from '../play.ts';
 import { serials } from '../serials.ts';
@@ -24,7 +25,7 @@ function barring(s: Stage, barriers: readonly Barrier[]): void {
 
 /** Gives everything that could happen meanwhile the time to happen. */
 async function turns(): Promise<void> {
-  for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => void setImmediate(resolve));
+  for (let turn = 0; turn < 50; turn += 1) await soon();
 }
 
 /** Streams its answer: a head and some of it, the rest when the barrier opens. */
@@ -32,7 +33,7 @@ function streaming(rest: Barrier, end: 'whole' | 'broken' = 'whole'): Script {
   return async (request, response) => {
     response.writeHead(201, { 'content-type': 'text/plain' });
     response.write('one ');
-    await new Promise((resolve) => void setImmediate(resolve));
+    await soon();
     response.write('two ');
     await rest.pass();
     if (end === 'whole') response.end('three');

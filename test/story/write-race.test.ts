@@ -217,3 +217,32 @@ t.test('readers join the refresh that is under way', async (t) => {
   }
   t.equal(s.count('GET /posts'), 2);
 });
+
+t.test('a read that is still being kept is not shared with who came after the write', async (t) => {
+  const keeping = new Barrier();
+  let version = 0;
+  const s = await stage(t, {
+    rules: RULES,
+    script: (request, response) => {
+      if (request.method !== 'GET') version += 1;
+      return json(response, { version });
+    },
+  });
+  const { entries } = s.composed!.gateway.store;
+  const put = entries.put.bind(entries);
+  let puts = 0;
+  entries.put = async (kept) => {
+    // A store that is far away takes its time, after the last look at what was touched.
+    if ((puts += 1) === 1) await keeping.pass();
+    return put(kept);
+  };
+  const early = s.get('/posts');
+  await keeping.reached;
+  t.equal((await s.send('POST', '/posts')).body, '{"version":1}');
+  const late = s.get('/posts');
+  await until(() => s.count('GET /posts') === 2 || s.composed!.handler.active() === 2, 'it is inside');
+  keeping.open();
+  t.equal((await late).body, '{"version":1}');
+  t.equal((await early).body, '{"version":0}');
+  t.equal((await s.get('/posts')).body, '{"version":1}');
+});

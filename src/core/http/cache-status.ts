@@ -96,7 +96,6 @@ export const REASONS: Readonly<Record<Reason, string>> = {
   'path-not-canonical': 'The path is spelt in a way that may mean the same as another one.',
   'request-body': 'A read with a body is not answered from the cache.',
   'request-range': 'The request asks for a part that the cache cannot give.',
-  'upgrade': 'The connection changes its protocol.',
   'uncacheable-lately': "This request's last answer could not be kept.",
   'no-touchable-route': 'The write reaches nothing that is cached.',
   'internal': 'everfresh ran into a fault of its own, which is counted and logged.',

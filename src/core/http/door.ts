@@ -160,14 +160,12 @@ function badConnection(
   return undefined;
 }
 
-// RFC 9110 §7.8: "A server MAY ignore a received Upgrade header field". h2c is refused outright, as
-// is an upgrade whose request has a body: what follows it could be taken for a second request.
+// RFC 9110 §7.8: "A server MAY ignore a received Upgrade header field", and so is every offer but a
+// WebSocket's: some clients offer h2c with all they send. An upgrade whose request has a body is
+// refused, since what follows it could be taken for a second request.
 function badUpgrade({ hasBody }: AtTheDoor, seen: Seen): RefuseBecause | undefined {
-  if (seen.settings) return 'bad-upgrade';
-  if (seen.upgrade.length === 0) return undefined;
-  const protocols = seen.upgrade.flatMap(tokens);
-  if (protocols.some((name) => /^h2c?(?:\/|$)/.test(name))) return 'bad-upgrade';
-  return protocols.includes('websocket') && hasBody ? 'bad-upgrade' : undefined;
+  if (!hasBody || seen.upgrade.length === 0) return undefined;
+  return seen.upgrade.flatMap(tokens).includes('websocket') ? 'bad-upgrade' : undefined;
 }
 
 // RFC 9110 §10.1.1: "A server that receives an Expect field value containing a member other than

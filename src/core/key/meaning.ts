@@ -57,7 +57,6 @@ export function meaningOf(request: ReadRequest, config: Config, match: Matcher):
   if (rule === undefined) return pass('no-rule');
   // A GET's body has no defined meaning (RFC 9110 §9.3.1) and is in no key.
   if (request.hasBody) return pass('request-body');
-  if (hasField(request.fields, 'upgrade')) return pass('upgrade');
   if (!isCanonicalPath(request.path)) return pass('path-not-canonical');
   const query = shownQuery(request.query, rule);
   const fields = shownFields(request.fields, rule, config.credentials);
