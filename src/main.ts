@@ -22,7 +22,8 @@ const world: World = {
 
 async function main(argv: readonly string[]): Promise<number> {
   const [first, ...rest] = argv;
-  const isHelp = argv.length === 0 || argv.includes('--help') || argv.includes('-h') || first === 'help';
+  const isHelp =
+    argv.length === 0 || argv.includes('--help') || argv.includes('-h') || first === 'help';
   if (isHelp || first === '--version' || first === '-v') {
     return (await import('./cli/help.ts')).run(argv, world);
   }

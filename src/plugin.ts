@@ -1,6 +1,6 @@
-// Everfresh as a Fastify plugin: whatever the host has no route for goes to the stories, WebSockets to
-// @fastify/http-proxy. The door and the socket are the host's here: what its server lets in is what
-// the stories see.
+// Everfresh as a Fastify plugin: whatever the host has no route for goes to the stories,
+// WebSockets to @fastify/http-proxy. The door and the socket are the host's here: what its server
+// lets in is what the stories see.
 import type { FastifyPluginAsync } from 'fastify';
 import { compose } from './compose/gateway.ts';
 import { mount } from './compose/mount.ts';
@@ -24,9 +24,10 @@ const everfresh: FastifyPluginAsync<EverfreshOptions> = async (app, options) => 
 export default everfresh;
 
 async function configOf(given: EverfreshOptions['config']): Promise<Config> {
-  const parsed = typeof given === 'string'
-    ? await loadConfig({ file: given, env: process.env })
-    : parseRules(JSON.stringify(given), { file: 'config', env: process.env });
+  const parsed =
+    typeof given === 'string'
+      ? await loadConfig({ file: given, env: process.env })
+      : parseRules(JSON.stringify(given), { file: 'config', env: process.env });
   if (parsed.kind === 'ok') return parsed.config;
   throw new Error(parsed.problems.map(printProblem).join('\n'));
 }

@@ -1,5 +1,6 @@
 // Documentation that can fail: its examples are run, its links lead somewhere, and every command,
-// flag and metric has its row. (Options and reasons are held against their tables by their own tests.)
+// flag and metric has its row. (Options and reasons are held against their tables by their own
+// tests.)
 import { execFile, spawn } from 'node:child_process';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -74,7 +75,8 @@ t.test('the example of the plugin runs', async (t) => {
   const code = example.text
     .replace(`'everfresh'`, JSON.stringify(join(root, 'src/plugin.ts')))
     .replace('port: 8080', 'port: 0');
-  const told = `${code}\nconst { statusCode } = await app.inject('/version');\nconsole.log(statusCode);\nawait app.close();\n`;
+  const asks = `console.log((await app.inject('/version')).statusCode);\nawait app.close();\n`;
+  const told = `${code}\n${asks}`;
   await writeFile(join(folder, 'app.mjs'), told);
   const { stdout } = await promisify(execFile)(process.execPath, ['app.mjs'], { cwd: folder });
   t.equal(stdout.trim(), '200');

@@ -1,6 +1,12 @@
-// The stage of the stories: a scripted upstream, everfresh in front of it in one of its two forms, a
-// client, and barriers, so that a race is told and not waited for.
-import { createServer, request as httpRequest, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+// The stage of the stories: a scripted upstream, everfresh in front of it in one of its two
+// forms, a client, and barriers, so that a race is told and not waited for.
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import Fastify from 'fastify';
@@ -46,12 +52,21 @@ export interface Stage {
   readonly url: string;
   /** Every request that the upstream saw: `GET /posts`. */
   readonly seen: string[];
-  readonly requests: { readonly line: string; readonly headers: IncomingMessage['headers']; readonly body: string }[];
+  readonly requests: {
+    readonly line: string;
+    readonly headers: IncomingMessage['headers'];
+    readonly body: string;
+  }[];
   /** Of the form `gateway` only. */
   readonly composed: Composed | undefined;
   readonly upstreamUrl: string;
   get(path: string, headers?: Record<string, string>): Promise<Reply>;
-  send(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Reply>;
+  send(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Reply>;
   /** How many upstream requests of this line were seen. */
   count(line: string): number;
   close(): Promise<void>;
@@ -78,19 +93,24 @@ interface Teardown {
 }
 
 /** Opens the stage; it is cleared when the test ends. */
-export async function stage(t: Teardown, { form = 'gateway', rules = '', script, app, behind, clock }: Setting): Promise<Stage> {
+export async function stage(
+  t: Teardown,
+  { form = 'gateway', rules = '', script, app, behind, clock }: Setting,
+): Promise<Stage> {
   const upstream = behind === undefined ? await scripted(script, app) : sharedWith(behind);
-  const yaml = `upstream: ${upstream.url}\nlisten: 127.0.0.1:0\nadmin: off\nlog: { level: silent }\n${rules}`;
+  const ours = 'listen: 127.0.0.1:0\nadmin: off\nlog: { level: silent }';
+  const yaml = `upstream: ${upstream.url}\n${ours}\n${rules}`;
   const parsed = parseRules(yaml, { file: 'routes.yaml', env: {} });
   if (parsed.kind === 'wrong') throw new Error(parsed.problems.map(printProblem).join('\n'));
   const opened = form === 'gateway' ? await asGateway(parsed.config, clock) : await asPlugin(yaml);
   let left: Promise<void> | undefined;
-  const leave = (): Promise<void> => left ??= opened.close();
+  const leave = (): Promise<void> => (left ??= opened.close());
   let closed: Promise<void> | undefined;
-  const close = (): Promise<void> => closed ??= (async () => {
-    await leave();
-    await upstream.close();
-  })();
+  const close = (): Promise<void> =>
+    (closed ??= (async () => {
+      await leave();
+      await upstream.close();
+    })());
   t.teardown(close);
   const { url, composed } = opened;
   return {
@@ -107,9 +127,15 @@ export async function stage(t: Teardown, { form = 'gateway', rules = '', script,
   };
 }
 
-async function asGateway(config: Parameters<typeof compose>[0], clock?: Clock): Promise<{ url: string; composed: Composed | undefined; close(): Promise<void> }> {
+async function asGateway(
+  config: Parameters<typeof compose>[0],
+  clock?: Clock,
+): Promise<{ url: string; composed: Composed | undefined; close(): Promise<void> }> {
   const composed = compose(config, clock === undefined ? {} : { clock });
-  const listeners = await openListeners(composed, config, { masked: () => ({}), refused: () => [] });
+  const listeners = await openListeners(composed, config, {
+    masked: () => ({}),
+    refused: () => [],
+  });
   return {
     url: `http://${listeners.gateway}`,
     composed,
@@ -120,7 +146,9 @@ async function asGateway(config: Parameters<typeof compose>[0], clock?: Clock): 
   };
 }
 
-async function asPlugin(yaml: string): Promise<{ url: string; composed: undefined; close(): Promise<void> }> {
+async function asPlugin(
+  yaml: string,
+): Promise<{ url: string; composed: undefined; close(): Promise<void> }> {
   const { parse } = await import('yaml');
   const app = Fastify({ forceCloseConnections: true });
   await app.register(everfresh, { config: parse(yaml) as Record<string, unknown> });
@@ -129,11 +157,18 @@ async function asPlugin(yaml: string): Promise<{ url: string; composed: undefine
   return { url: `http://127.0.0.1:${port}`, composed: undefined, close: () => app.close() };
 }
 
-function sharedWith({ upstreamUrl: url, seen, requests }: Stage): ReturnType<typeof scripted> extends Promise<infer U> ? U : never {
+function sharedWith({
+  upstreamUrl: url,
+  seen,
+  requests,
+}: Stage): ReturnType<typeof scripted> extends Promise<infer U> ? U : never {
   return { url, seen, requests, close: () => Promise.resolve() };
 }
 
-async function scripted(script: Script | undefined, app: RequestListener | undefined): Promise<Pick<Stage, 'seen' | 'requests'> & { url: string; close(): Promise<void> }> {
+async function scripted(
+  script: Script | undefined,
+  app: RequestListener | undefined,
+): Promise<Pick<Stage, 'seen' | 'requests'> & { url: string; close(): Promise<void> }> {
   const seen: string[] = [];
   const requests: Stage['requests'] = [];
   const server = createServer((request, response) => {
@@ -152,10 +187,11 @@ async function scripted(script: Script | undefined, app: RequestListener | undef
     seen,
     requests,
     url: `http://127.0.0.1:${port}`,
-    close: () => new Promise((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    }),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
   };
 }
 
@@ -166,31 +202,55 @@ export function ask(
   path: string,
   { headers = {}, body }: { headers?: Record<string, string> | undefined; body?: unknown } = {},
 ): Promise<Reply> {
-  const bytes = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
-  const typed = body !== undefined && typeof body !== 'string' ? { 'content-type': 'application/json' } : {};
+  const bytes =
+    body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
+  const typed =
+    body !== undefined && typeof body !== 'string' ? { 'content-type': 'application/json' } : {};
   const length = bytes === undefined ? {} : { 'content-length': String(Buffer.byteLength(bytes)) };
   const { hostname, port } = new URL(base);
   return new Promise((resolve, reject) => {
-    const request = httpRequest({
-      host: hostname, port, method, path, agent: false, headers: { ...typed, ...length, ...headers },
-    }, (response) => {
-      text(response).then((whole) => resolve({
-        status: response.statusCode!,
-        headers: response.headers,
-        rawHeaders: response.rawHeaders,
-        body: whole,
-        cache: String(response.headers['cache-status'] ?? '').split(', ').at(-1)!,
-      }), reject);
-    });
+    const request = httpRequest(
+      {
+        host: hostname,
+        port,
+        method,
+        path,
+        agent: false,
+        headers: { ...typed, ...length, ...headers },
+      },
+      (response) => {
+        text(response).then(
+          (whole) =>
+            resolve({
+              status: response.statusCode!,
+              headers: response.headers,
+              rawHeaders: response.rawHeaders,
+              body: whole,
+              cache: String(response.headers['cache-status'] ?? '')
+                .split(', ')
+                .at(-1)!,
+            }),
+          reject,
+        );
+      },
+    );
     request.on('error', reject);
     request.end(bytes);
   });
 }
 
 /** A JSON answer with its length, as most frameworks give it. */
-export function json(response: ServerResponse, value: unknown, { status = 200, headers = {} }: { status?: number; headers?: Record<string, string> } = {}): void {
+export function json(
+  response: ServerResponse,
+  value: unknown,
+  { status = 200, headers = {} }: { status?: number; headers?: Record<string, string> } = {},
+): void {
   const bytes = Buffer.from(JSON.stringify(value));
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': bytes.length, ...headers });
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': bytes.length,
+    ...headers,
+  });
   response.end(bytes);
 }
 
@@ -220,9 +280,10 @@ export interface Watched {
 export function watch(base: string, method: string, path: string, body?: unknown): Watched {
   const { hostname, port } = new URL(base);
   const bytes = body === undefined ? undefined : JSON.stringify(body);
-  const headers = bytes === undefined
-    ? {}
-    : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(bytes) };
+  const headers =
+    bytes === undefined
+      ? {}
+      : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(bytes) };
   const request = httpRequest({ host: hostname, port, method, path, agent: false, headers });
   const head = Promise.withResolvers<number>();
   const end = Promise.withResolvers<'whole' | 'broken'>();
@@ -250,5 +311,6 @@ export async function inside(s: Stage, requests: number): Promise<void> {
   if (composed !== undefined) {
     return until(() => composed.handler.active() === requests, `${requests} inside`);
   }
-  for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => void setImmediate(resolve));
+  for (let turn = 0; turn < 50; turn += 1)
+    await new Promise((resolve) => void setImmediate(resolve));
 }

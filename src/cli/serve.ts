@@ -1,5 +1,5 @@
-// `everfresh serve`: the gateway with its listeners, until a signal ends it. SIGHUP or a changed file
-// reloads, whole or not at all; SIGTERM and SIGINT drain.
+// `everfresh serve`: the gateway with its listeners, until a signal ends it. SIGHUP or a changed
+// file reloads, whole or not at all; SIGTERM and SIGINT drain.
 import { once } from 'node:events';
 import { type Composed, compose } from '../compose/gateway.ts';
 import { unfitToServe } from '../core/rules/check.ts';
@@ -27,7 +27,8 @@ async function serve({ file, overrides }: Flags, world: World): Promise<number> 
   let composed: Composed | undefined;
   const told = (outcome: Outcome): void => {
     refused = outcome.kind === 'refused' ? outcome.problems.map(printProblem) : [];
-    if (outcome.kind === 'refused') composed?.log.error({ problems: refused }, 'configuration refused');
+    if (outcome.kind === 'refused')
+      composed?.log.error({ problems: refused }, 'configuration refused');
     else if (outcome.because === 'changed') composed?.log.info('configuration applied');
   };
   const opened = await openConfig({ file, env: world.env, overrides, clock: realClock, told });
@@ -48,7 +49,11 @@ async function serve({ file, overrides }: Flags, world: World): Promise<number> 
 async function untilSignal(
   composed: Composed,
   source: ConfigSource,
-  { told, refused, world }: {
+  {
+    told,
+    refused,
+    world,
+  }: {
     told: (outcome: Outcome) => void;
     refused: () => readonly string[];
     world: World;

@@ -23,7 +23,11 @@ export interface Shown {
   readonly refused: () => readonly string[];
 }
 
-export async function openListeners(composed: Composed, config: Config, shown: Shown): Promise<Listeners> {
+export async function openListeners(
+  composed: Composed,
+  config: Config,
+  shown: Shown,
+): Promise<Listeners> {
   const { gateway, metrics } = composed;
   const app = Fastify({
     logger: false,
@@ -36,16 +40,22 @@ export async function openListeners(composed: Composed, config: Config, shown: S
   try {
     await app.listen({ host: config.listen.host, port: config.listen.port });
     listening = true;
-    const admin = config.admin === 'off' ? undefined : await openAdmin({
-      gateway,
-      config: () => gateway.live.config,
-      masked: shown.masked,
-      problems: shown.refused,
-      metrics: () => metrics.text(),
-      listening: () => listening,
-      draining: () => composed.draining(),
-      token: config.adminToken,
-    }, config.admin);
+    const admin =
+      config.admin === 'off'
+        ? undefined
+        : await openAdmin(
+            {
+              gateway,
+              config: () => gateway.live.config,
+              masked: shown.masked,
+              problems: shown.refused,
+              metrics: () => metrics.text(),
+              listening: () => listening,
+              draining: () => composed.draining(),
+              token: config.adminToken,
+            },
+            config.admin,
+          );
     return {
       gateway: printAddress(app.server.address() as AddressInfo),
       admin: admin && `${admin.address}:${admin.port}`,

@@ -17,18 +17,25 @@ export async function enter(gateway: Gateway, incoming: Incoming): Promise<Told>
   const { config } = gateway.live;
   const hasBody = incoming.body !== undefined;
   const { method, target, fields, httpVersion } = incoming;
-  const door = atTheDoor({ method, target, fields, httpVersion, hasBody }, {
-    limits: config.limits, hosts: config.hosts, credentials: config.credentials.headers,
-  });
+  const door = atTheDoor(
+    { method, target, fields, httpVersion, hasBody },
+    {
+      limits: config.limits,
+      hosts: config.hosts,
+      credentials: config.credentials.headers,
+    },
+  );
   if (door.kind === 'refuse') return problemTold(gateway, incoming, door);
   const { path, query } = door;
   const asked: Asked = { ...incoming, path, query, hasBody };
   try {
     return await story(gateway, asked);
   } catch (error) {
-    if (error instanceof Broken) return problemTold(gateway, asked, { kind: 'refuse', because: 'bad-framing' });
+    if (error instanceof Broken)
+      return problemTold(gateway, asked, { kind: 'refuse', because: 'bad-framing' });
     gateway.ear.trouble('assertion', { error, id: asked.id });
-    if (asked.method === 'GET' || asked.method === 'HEAD') return pass(gateway, asked, { because: 'internal' });
+    if (asked.method === 'GET' || asked.method === 'HEAD')
+      return pass(gateway, asked, { because: 'internal' });
     return problemTold(gateway, asked, { kind: 'fail', because: 'internal' });
   }
 }
@@ -39,7 +46,8 @@ function story(gateway: Gateway, asked: Asked): Promise<Told> {
     return pass(gateway, asked, { because: 'mode-off', route: routeOf(gateway, asked) });
   }
   if (asked.method === 'GET' || asked.method === 'HEAD') return read(gateway, asked);
-  if (SAFE.has(asked.method)) return pass(gateway, asked, { because: 'safe-method', route: routeOf(gateway, asked) });
+  if (SAFE.has(asked.method))
+    return pass(gateway, asked, { because: 'safe-method', route: routeOf(gateway, asked) });
   return write(gateway, asked);
 }
 

@@ -1,5 +1,5 @@
-// What is told to people who run everfresh: JSON lines by pino. Never a field's value, never a query,
-// never a body, so that no credential can get in.
+// What is told to people who run everfresh: JSON lines by pino. Never a field's value, never a
+// query, never a body, so that no credential can get in.
 import { pino, type Logger } from 'pino';
 import type { LogLevel } from '../core/rules/config.ts';
 import type { Told } from '../flow/gateway.ts';
@@ -25,16 +25,19 @@ export function logExchange(log: Logger, exchange: Exchange, sampled: () => bool
   const { verdict } = told;
   if (verdict.kind === 'hit' && verdict.because === 'fresh' && !sampled()) return;
   const level = verdict.kind === 'fail' ? 'warn' : 'info';
-  log[level]({
-    id: incoming.id,
-    method: incoming.method,
-    path: incoming.target.split(/[?#]/, 1)[0]!.slice(0, 1024),
-    status: told.answer.status,
-    route: told.pattern,
-    verdict,
-    delivered: delivery.kind,
-    bytes: delivery.bytes,
-    ms: Math.round(ms * 10) / 10,
-    remote: incoming.remote,
-  }, 'request');
+  log[level](
+    {
+      id: incoming.id,
+      method: incoming.method,
+      path: incoming.target.split(/[?#]/, 1)[0]!.slice(0, 1024),
+      status: told.answer.status,
+      route: told.pattern,
+      verdict,
+      delivered: delivery.kind,
+      bytes: delivery.bytes,
+      ms: Math.round(ms * 10) / 10,
+      remote: incoming.remote,
+    },
+    'request',
+  );
 }

@@ -1,5 +1,5 @@
-// The gateway as a process: how it starts, what it refuses to start with, how it takes a changed file,
-// and how it ends.
+// The gateway as a process: how it starts, what it refuses to start with, how it takes a changed
+// file, and how it ends.
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -152,7 +152,8 @@ t.test('what cannot be served is said at once, all of it, with exit code 2', asy
   const file = join(await folder(t), 'routes.yaml');
   await writeFile(
     file,
-    'upstrem: http://localhost:1\nroutes:\n  /a:\n    GET: { ttl: soon }\n    POST: { refresh: [/nowhere] }\n',
+    'upstrem: http://localhost:1\nroutes:\n  /a:\n    GET: { ttl: soon }\n' +
+      '    POST: { refresh: [/nowhere] }\n',
   );
   const running = everfresh(t, ['serve', '--config', file]);
   t.equal(await running.ended, 2);

@@ -41,7 +41,7 @@ const STORES = ['memory', 'redis'] as const;
 
 for (const store of STORES) {
   t.test(
-    `${store}: json-server is asked once for a thousand reads, and again only for what a write names`,
+    `${store}: json-server is asked once for 1,000 reads, then only for what a write names`,
     async (t) => {
       const redis = store === 'redis' ? await startRedis() : undefined;
       if (redis !== undefined) t.teardown(() => redis.stop());

@@ -1,5 +1,5 @@
-// The gateway on a real Redis: what is kept outlives it, another instance never answers older, and a
-// Redis in trouble makes everfresh a plain proxy, never a wrong or a hanging one.
+// The gateway on a real Redis: what is kept outlives it, another instance never answers older, and
+// a Redis in trouble makes everfresh a plain proxy, never a wrong or a hanging one.
 import t from 'tap';
 import { json, type Script, stage, type Stage } from '../play.ts';
 import { freePort, startRedis, until } from '../redis.ts';

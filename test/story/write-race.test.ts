@@ -240,7 +240,7 @@ t.test('a read that is still being kept is not shared with who came after the wr
   await keeping.reached;
   t.equal((await s.send('POST', '/posts')).body, '{"version":1}');
   const late = s.get('/posts');
-  await until(() => s.count('GET /posts') === 2 || s.composed!.handler.active() === 2, 'it is inside');
+  await inside(s, 2);
   keeping.open();
   t.equal((await late).body, '{"version":1}');
   t.equal((await early).body, '{"version":0}');

@@ -43,7 +43,7 @@ export interface Entry {
   readonly receivedAt: number;
   /** RFC 9111 §4.2.3, corrected_initial_age, in milliseconds. */
   readonly initialAgeMs: number;
-  /** RFC 9111 §4.2.1, freshness_lifetime, in milliseconds, by the operator's word or the upstream's. */
+  /** RFC 9111 §4.2.1, freshness_lifetime, in ms, by the operator's word or the upstream's. */
   readonly freshMs: number;
   /** How long after that it may be given while it is fetched again, or when the upstream fails. */
   readonly staleWhileRevalidateMs: number;
