@@ -1,6 +1,6 @@
 // The demo's walk: what is asked in which order, what must come of it, and why it is worth
 // seeing. It knows the gateway's address and nothing else about it.
-import { type Dispatcher, request } from 'undici';
+import { request } from 'undici';
 
 export interface Step {
   readonly method: string;
@@ -180,7 +180,7 @@ async function ask(url: string, step: Step): Promise<Reply> {
   const sent = step.body === undefined ? undefined : JSON.stringify(step.body);
   const begun = performance.now();
   const response = await request(url + step.path, {
-    method: step.method as Dispatcher.HttpMethod,
+    method: step.method,
     headers: {
       'accept-encoding': 'identity',
       ...(sent === undefined ? {} : { 'content-type': 'application/json' }),

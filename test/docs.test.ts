@@ -131,7 +131,7 @@ t.test('a gateway started as the README says answers', async (t) => {
   );
   t.teardown(() => void child.kill());
   const [line] = await new Promise<string[]>((resolve) =>
-    child.stdout.once('data', (data: Buffer) => resolve([String(data)])),
+    void child.stdout.once('data', (data: Buffer) => resolve([String(data)])),
   );
   t.match(line, /"msg":"listening"/);
 });

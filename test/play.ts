@@ -258,8 +258,8 @@ export function json(
 export async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
   for (let turn = 0; turn < 2000; turn += 1) {
     if (await holds()) return;
-    await new Promise((resolve) => setImmediate(resolve));
-    if (turn % 10 === 9) await new Promise((resolve) => setTimeout(resolve, 1));
+    await new Promise((resolve) => void setImmediate(resolve));
+    if (turn % 10 === 9) await new Promise((resolve) => void setTimeout(resolve, 1));
   }
   throw new Error(`never came true: ${what}`);
 }

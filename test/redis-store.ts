@@ -35,7 +35,7 @@ export function open(
     },
     ...change,
   });
-  t.teardown(() => store.close());
+  t.teardown(() => store.close({ clean: true }));
   return { store, troubles, messages };
 }
 

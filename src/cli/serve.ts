@@ -24,12 +24,12 @@ export async function run(argv: readonly string[], world: World): Promise<number
 
 async function serve({ file, overrides }: Flags, world: World): Promise<number> {
   let refused: readonly string[] = [];
-  let composed: Composed | undefined;
+  const late: { composed?: Composed } = {};
   const told = (outcome: Outcome): void => {
     refused = outcome.kind === 'refused' ? outcome.problems.map(printProblem) : [];
     if (outcome.kind === 'refused')
-      composed?.log.error({ problems: refused }, 'configuration refused');
-    else if (outcome.because === 'changed') composed?.log.info('configuration applied');
+      late.composed?.log.error({ problems: refused }, 'configuration refused');
+    else if (outcome.because === 'changed') late.composed?.log.info('configuration applied');
   };
   const opened = await openConfig({ file, env: world.env, overrides, clock: realClock, told });
   if (opened.kind === 'wrong') return wrong(opened.problems.map(printProblem), world);
@@ -40,10 +40,10 @@ async function serve({ file, overrides }: Flags, world: World): Promise<number> 
     return wrong(unfit.map(printProblem), world);
   }
   for (const warning of opened.warnings) world.err(printProblem(warning));
-  composed = compose(source.current());
-  const { apply } = composed;
-  source.onChange((next) => apply(next));
-  return untilSignal(composed, source, { told, refused: () => refused, world });
+  const running = compose(source.current());
+  late.composed = running;
+  source.onChange((next) => running.apply(next));
+  return untilSignal(running, source, { told, refused: () => refused, world });
 }
 
 async function untilSignal(

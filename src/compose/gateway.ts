@@ -126,7 +126,7 @@ export function compose(config: Config, { clock = realClock }: { clock?: Clock }
       drains = true;
     },
     async close() {
-      await store.close();
+      await store.close({ clean: !remembered.pending });
       await upstream.close();
     },
   };

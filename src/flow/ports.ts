@@ -149,8 +149,10 @@ export interface Store {
   state(): StoreState;
   /** Calls back when an intent that nobody looked after any more has been touched for its owner. */
   onSwept(callback: (tags: readonly string[]) => void): void;
-  /** Leaves cleanly: what was kept may be trusted by whoever comes next. */
-  close(): Promise<void>;
+  /**
+   * Leaves; `clean` where no touch is owed, so that whoever comes next may trust what was kept.
+   */
+  close(how: { readonly clean: boolean }): Promise<void>;
 }
 
 /** Where events are counted and told; every call returns at once and never throws. */

@@ -1,10 +1,10 @@
-// The life of one instance in Redis: joins, beats, settles what an outage left to be touched, looks
-// after what others left behind, and leaves. Only while it is a member may the cache be used; every
+// The life of one instance in Redis: joins, beats, looks after what others left behind, and
+// leaves. Only while it is a member may the cache be used; every
 // wait is a full one on its own monotonic clock.
 import { randomUUID } from 'node:crypto';
 import { Watch } from '../core/promise/watch.ts';
 import type { Limits } from '../core/rules/config.ts';
-import type { Clock, StoreTrouble, Touch } from '../flow/ports.ts';
+import type { Clock, StoreTrouble } from '../flow/ports.ts';
 import { hear, type Call, type Heard, type Mine } from './redis-heard.ts';
 import type { RedisLink, Tell } from './redis-link.ts';
 import { prune } from './redis-prune.ts';
@@ -20,14 +20,9 @@ export interface LifeOptions {
   readonly leaseMs: number;
   readonly limits: Pick<Limits, 'touched' | 'quarantineMs'>;
   readonly mine: Mine;
-  /** Hands over, and forgets, what could not be touched; asked until there is nothing left. */
-  readonly beforeUse: () => readonly string[] | 'everything' | undefined;
   readonly swept: (tags: readonly string[]) => void;
   readonly tell: Tell;
 }
-
-/** Tags of one touch, where an outage left many. */
-const TAGS_AT_ONCE = 500;
 
 export class RedisLife {
   readonly #o: LifeOptions;
@@ -42,7 +37,6 @@ export class RedisLife {
   #epoch: string | undefined;
   /** The epoch in which `mine` stands, under this id. */
   #claimedIn: string | undefined;
-  #owed: readonly string[] | 'everything' | undefined;
   #checkedAt = -1;
   #unfit = false;
   #overfull = false;
@@ -139,12 +133,12 @@ export class RedisLife {
     }
   }
 
-  async close(): Promise<void> {
+  /** `clean`: what was kept may be trusted by whoever comes next. */
+  async close(clean: boolean): Promise<void> {
     this.#closed = true;
     this.#wake();
     await this.#running;
-    // Whoever owes a touch, or isn't sure of it, hasn't left cleanly.
-    if (this.#usable() && (await this.#settle())) await this.call(scripts.LEAVE);
+    if (clean && this.#usable()) await this.call(scripts.LEAVE);
     this.#ready = false;
   }
 
@@ -179,10 +173,8 @@ export class RedisLife {
     if (!link.up) return leaseMs;
     const trips = link.trips;
     if (!(await this.#fit(trips))) return leaseMs;
-    // What is owed is touched as soon as can be, for the others' sake, and again before use.
-    if (!this.#ready && !(await this.#settle())) return soon;
     const member = this.#member && !this.#lapsed() ? await this.#beat() : await this.#join();
-    if (!member || !(await this.#settle()) || !(await this.#claim())) return soon;
+    if (!member || !(await this.#claim())) return soon;
     if (!link.up || link.trips !== trips) return soon;
     this.#ready = true;
     if (this.#overfull) {
@@ -201,23 +193,6 @@ export class RedisLife {
     this.#unfit = tooOld !== undefined;
     this.#checkedAt = trips;
     return !this.#unfit;
-  }
-
-  /** Touches what an outage left untouched, until nothing is. */
-  async #settle(): Promise<boolean> {
-    for (;;) {
-      this.#owed ??= this.#o.beforeUse();
-      if (this.#owed === undefined || this.#owed.length === 0) {
-        this.#owed = undefined;
-        return true;
-      }
-      const owed: Touch['tags'] = this.#owed;
-      const now = owed === 'everything' ? owed : owed.slice(0, TAGS_AT_ONCE);
-      const heard = await this.call(scripts.TOUCH, '', 'done', ...scripts.reaching(now));
-      if (heard.kind === 'failed') return false;
-      const rest = owed === 'everything' ? [] : owed.slice(TAGS_AT_ONCE);
-      this.#owed = rest.length === 0 ? undefined : rest;
-    }
   }
 
   async #join(): Promise<boolean> {

@@ -21,11 +21,6 @@ export interface RedisStoreOptions {
   readonly limits: Pick<Limits, 'touched' | 'entryLifeMs' | 'quarantineMs'>;
   /** Bounds every single call. */
   readonly budgetMs: number;
-  /**
-   * Hands over, and forgets, what an outage left to be touched: asked again and again until it
-   * gives nothing, and all of it is touched before the cache is used.
-   */
-  readonly beforeUse?: () => readonly string[] | 'everything' | undefined;
   /** The message never holds a password. The same reason is told at most every ten seconds. */
   readonly onTrouble: (because: RedisTrouble, detail: { readonly message: string }) => void;
 }
@@ -47,7 +42,6 @@ export function redisStore(options: RedisStoreOptions): Store {
   });
   const life: RedisLife = new RedisLife({
     link, clock, prefix, leaseMs, limits, mine, tell,
-    beforeUse: options.beforeUse ?? (() => undefined),
     swept: (tags) => swept.forEach((callback) => callback(tags)),
   });
   life.start();
@@ -60,8 +54,8 @@ export function redisStore(options: RedisStoreOptions): Store {
       return { kind: 'redis', state, because: life.unfit ? 'too-old' : link.because };
     },
     onSwept: (callback) => void swept.push(callback),
-    async close() {
-      await life.close();
+    async close({ clean }) {
+      await life.close(clean);
       link.close();
       dataLink.close();
     },

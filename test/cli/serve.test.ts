@@ -61,7 +61,7 @@ function everfresh(t: Test, args: readonly string[], env: NodeJS.ProcessEnv = {}
       const there = lines.find((line) => line['msg'] === message);
       if (there !== undefined) return Promise.resolve(there);
       const later = new Promise<Record<string, unknown>>((resolve) =>
-        waiting.push({ message, resolve }),
+        void waiting.push({ message, resolve }),
       );
       const over = ended.then((code) => {
         throw new Error(`ended with ${code} before it said ${message}: ${stderr}`);

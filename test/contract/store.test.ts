@@ -226,7 +226,7 @@ for (const [kind, make] of Object.entries(kinds)) {
     for (const [name, check] of Object.entries(promises)) {
       await t.test(name, async (t) => {
         const store = await make();
-        t.teardown(() => store.close());
+        t.teardown(() => store.close({ clean: true }));
         await check(t, store, kind);
       });
     }

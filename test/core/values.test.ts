@@ -118,3 +118,12 @@ t.test('a value is spelt for the text that is around it', async (t) => {
   t.same(texts(read.template, said), ['q=a&b+c']);
   t.same(texts(read.template, said, encodeURIComponent), ['q=a%26b%2Bc']);
 });
+
+t.test('a JSON name that stands twice is not read, since the upstream may take the other', (t) => {
+  const json = ['Content-Type', 'application/json'];
+  const read = (text: string): unknown => parseBody(json, Buffer.from(text)).value;
+  t.equal(read('{"id":1,"id":2}'), undefined);
+  t.equal(read('{"a":{"id":1},"b":[{"id":2,"\\u0069d":3}]}'), undefined, 'however it is spelt');
+  t.same(read('{"a":{"id":1},"b":[{"id":2}],"c":"x\\":"}'), { a: { id: 1 }, b: [{ id: 2 }], c: 'x":' });
+  t.end();
+});

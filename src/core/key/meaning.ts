@@ -78,7 +78,7 @@ export function meaningOf(request: ReadRequest, config: Config, match: Matcher):
     rule,
     params,
     recipe,
-    key: primaryKey(rule, recipe),
+    key: primaryKey(rule, recipe, (route.upstream ?? config.upstream).url),
     tags: structuralTags(route, params, query),
     asking,
     // A cookie that says nothing of who asks is withheld, so that it is as if absent.
@@ -95,9 +95,12 @@ export function variantKey(primary: Key, names: readonly string[], fields: Field
   return hashParts(parts);
 }
 
-function primaryKey(rule: ReadRule, recipe: Recipe): Key {
+// The upstream's address is part of it, so that services that share a store by mistake, or follow
+// one another, never answer for each other.
+function primaryKey(rule: ReadRule, recipe: Recipe, upstream: string): Key {
   const scheme = recipe.secure === true ? 'https' : 'http';
-  const parts = [KEY_FORMAT, recipe.method, rule.hash, scheme, recipe.host ?? '', recipe.target];
+  const { method, host = '', target } = recipe;
+  const parts = [KEY_FORMAT, upstream, method, rule.hash, scheme, host, target];
   // A field that the operator lists counts by its absence as well.
   const names = new Set(rule.headers ?? namesOf(recipe.fields));
   for (const name of [...names].sort()) {

@@ -55,7 +55,9 @@ export function parseBody(fields: Fields, bytes: Uint8Array): Body {
   const text = (): string => new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   try {
     if (type === 'application/json' || type.endsWith('+json')) {
-      return { value: JSON.parse(text(), exactly) as unknown };
+      const json = text();
+      const value = JSON.parse(json, exactly) as unknown;
+      return { value: repeatsNames(json, value) ? undefined : value };
     }
     if (type === 'application/x-www-form-urlencoded') return { value: form(text()) };
   } catch (error) {
@@ -63,6 +65,19 @@ export function parseBody(fields: Fields, bytes: Uint8Array): Body {
     if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
   }
   return { value: undefined };
+}
+
+// RFC 8259 §4: of a name that stands twice "the behavior [...] is unpredictable": the upstream may
+// take the other one. In valid JSON only a name is a string with a colon behind it.
+function repeatsNames(json: string, value: unknown): boolean {
+  return (json.match(/"(?:[^"\\]|\\.)*"\s*:/g)?.length ?? 0) !== namesIn(value);
+}
+
+function namesIn(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  const members = Object.values(value);
+  const own = Array.isArray(value) ? 0 : members.length;
+  return members.reduce<number>((sum, member) => sum + namesIn(member), own);
 }
 
 function form(text: string): Map<string, unknown> {
