@@ -8,7 +8,7 @@ import { endToEnd, keepFields } from '../core/http/message.ts';
 import { problem } from '../core/http/problem.ts';
 import { forwardedFields } from '../core/key/forwarded.ts';
 import type { Gateway } from '../flow/gateway.ts';
-import { declaresBody, incomingOf, trustedPeers } from '../io/door.ts';
+import { declaresBody, incomingOf } from '../io/door.ts';
 import type { Composed } from './gateway.ts';
 
 /** How long the other end of a WebSocket may take to say goodbye, so that a drain has an end. */
@@ -50,7 +50,7 @@ function upstreamOf({ live }: Gateway, url: string): string {
 function handshake({ live, newId }: Gateway, { raw }: FastifyRequest): Record<string, string[]> {
   const { config } = live;
   const response = new ServerResponse(raw);
-  const way = incomingOf(raw, response, { id: newId(), trusts: trustedPeers(config.trustProxy) });
+  const way = incomingOf(raw, response, { id: newId(), trusts: live.trusts });
   const fields = keepFields(endToEnd(raw.rawHeaders), (name) =>
     name !== 'host' && !name.startsWith('sec-websocket-'));
   const headers: Record<string, string[]> = Object.create(null) as Record<string, string[]>;

@@ -42,7 +42,7 @@ const SAFE = new Set(['OPTIONS', 'QUERY', 'TRACE']);
 
 export async function explain(
   question: Question,
-  live: Live,
+  live: Pick<Live, 'config' | 'finder'>,
   gateway?: Gateway,
 ): Promise<Explanation> {
   const { config, finder } = live;

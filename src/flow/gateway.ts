@@ -14,6 +14,8 @@ import type { Lately } from './lately.ts';
 export interface Live {
   readonly config: Config;
   readonly finder: Finder;
+  /** Whether a peer is a proxy in front whose word about its clients is believed. */
+  readonly trusts: (address: string) => boolean;
 }
 
 /** The store's outage under way, if any; shared by all writes, so that only the first ones wait. */

@@ -13,7 +13,6 @@ export interface HandlerParts {
   readonly gateway: Gateway;
   readonly metrics: Metrics;
   readonly log: Logger;
-  readonly trusts: (address: string) => boolean;
   readonly newId: () => string;
   /** A number from 0 to 1, to draw samples by. */
   readonly draw: () => number;
@@ -58,13 +57,13 @@ async function exchange(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { gateway, metrics, log, trusts } = parts;
+  const { gateway, metrics, log } = parts;
   const startedAt = performance.now();
   const id = requestId(request) ?? parts.newId();
   // A client that breaks off while it is read, or written to, is nobody's error.
   request.on('error', () => undefined);
   response.on('error', () => undefined);
-  const incoming = incomingOf(request, response, { id, trusts });
+  const incoming = incomingOf(request, response, { id, trusts: gateway.live.trusts });
   const told = await enter(gateway, incoming);
   const unread = told.verdict.kind === 'refuse' && !request.complete;
   const close = parts.draining() || told.answer.close === true || unread;

@@ -16,7 +16,6 @@ export interface Readings {
 
 export interface Metrics extends Ear {
   request(pattern: string | undefined, verdict: Verdict, ms: number): void;
-  troubles(): Readonly<Record<string, number>>;
   text(): Promise<{ contentType: string; text: string }>;
 }
 
@@ -28,6 +27,41 @@ const NO_ROUTE = 'none';
 export function openMetrics(readings: () => Readings): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  const meters = metersIn(registry, readings);
+
+  return {
+    request(pattern, verdict, ms) {
+      const { result, because, keptAs } = labelsOf(verdict);
+      meters.requests.inc({ route: pattern ?? NO_ROUTE, result, because, kept: keptAs });
+      meters.requestSeconds.observe({ result }, ms / 1000);
+    },
+    upstreamRequest(cause, pattern, ms, result) {
+      const said = typeof result === 'number' ? `${Math.floor(result / 100)}xx` : result;
+      meters.upstreamRequests.inc({ route: pattern || NO_ROUTE, cause, result: said });
+      meters.upstreamSeconds.observe({ cause }, ms / 1000);
+    },
+    touched(tags) {
+      meters.touches.inc();
+      meters.touchedTags.inc(tags === 'everything' ? 1 : tags);
+    },
+    refreshed: (pattern, result) => meters.refreshes.inc({ route: pattern, result }),
+    backlog(now, under) {
+      meters.waiting.set(now);
+      meters.running.set(under);
+    },
+    kept(entry: Entry) {
+      meters.kept.inc();
+      meters.keptBytes.inc(entry.body.byteLength);
+    },
+    trouble(what) {
+      meters.troubles.inc({ what });
+    },
+    text: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+  };
+}
+
+/** What is counted as it happens; what can be read at any time is read when it is asked for. */
+function metersIn(registry: Registry, readings: () => Readings) {
   const registers = [registry];
   const counter = <L extends string>(
     name: string,
@@ -54,78 +88,53 @@ export function openMetrics(readings: () => Readings): Metrics {
   ): Histogram<L> =>
     new Histogram({ name: `everfresh_${name}`, help, labelNames, buckets: SECONDS, registers });
 
-  const requests = counter('requests_total', 'Requests, by route, result and reason', [
-    'route',
-    'result',
-    'because',
-    'kept',
-  ]);
-  const requestSeconds = histogram(
-    'request_seconds',
-    'Time until the answer was handed over, by result',
-    ['result'],
-  );
-  const upstreamRequests = counter(
-    'upstream_requests_total',
-    'Requests to the upstream, by route, cause and result',
-    ['route', 'cause', 'result'],
-  );
-  const upstreamSeconds = histogram(
-    'upstream_seconds',
-    'Time until the head of the upstream’s answer, by cause',
-    ['cause'],
-  );
-  const refreshes = counter(
-    'refreshes_total',
-    'Entries fetched again after a write, by route and result',
-    ['route', 'result'],
-  );
-  const touches = counter('touches_total', 'Touches, each of one or more tags', []);
-  const touchedTags = counter('touched_tags_total', 'Tags touched', []);
-  const kept = counter('kept_total', 'Answers kept', []);
-  const keptBytes = counter('kept_bytes_total', 'Bytes of the bodies kept', []);
-  const troubles = counter('troubles_total', 'What went wrong inside, by kind', ['what']);
-  const waiting = gauge('refresh_waiting', 'Entries waiting to be fetched again');
-  const running = gauge('refresh_running', 'Entries being fetched again');
+  readAnyTime(gauge);
+  return {
+    requests: counter('requests_total', 'Requests, by route, result and reason', [
+      'route',
+      'result',
+      'because',
+      'kept',
+    ]),
+    requestSeconds: histogram(
+      'request_seconds',
+      'Time until the answer was handed over, by result',
+      ['result'],
+    ),
+    upstreamRequests: counter(
+      'upstream_requests_total',
+      'Requests to the upstream, by route, cause and result',
+      ['route', 'cause', 'result'],
+    ),
+    upstreamSeconds: histogram(
+      'upstream_seconds',
+      'Time until the head of the upstream’s answer, by cause',
+      ['cause'],
+    ),
+    refreshes: counter(
+      'refreshes_total',
+      'Entries fetched again after a write, by route and result',
+      ['route', 'result'],
+    ),
+    touches: counter('touches_total', 'Touches, each of one or more tags', []),
+    touchedTags: counter('touched_tags_total', 'Tags touched', []),
+    kept: counter('kept_total', 'Answers kept', []),
+    keptBytes: counter('kept_bytes_total', 'Bytes of the bodies kept', []),
+    troubles: counter('troubles_total', 'What went wrong inside, by kind', ['what']),
+    waiting: gauge('refresh_waiting', 'Entries waiting to be fetched again'),
+    running: gauge('refresh_running', 'Entries being fetched again'),
+  };
+}
+
+type OpenGauge = (name: string, help: string, read?: (now: Readings) => number) => Gauge;
+
+function readAnyTime(gauge: OpenGauge): void {
   gauge('entries', 'Entries in memory', (now) => now.entries());
   gauge('entry_bytes', 'Bytes of the entries in memory', (now) => now.bytes());
   gauge('uses', 'Entries in use, known by their readers', (now) => now.uses());
   gauge('flights', 'Fetches under way that fill the cache', (now) => now.flights());
   gauge('writes', 'Writes under way', (now) => now.writes());
   gauge('store_ready', '1 while the store may be used, else 0', (now) => Number(now.storeReady()));
-  const counts: Record<string, number> = Object.create(null) as Record<string, number>;
-
-  return {
-    request(pattern, verdict, ms) {
-      const { result, because, keptAs } = labelsOf(verdict);
-      requests.inc({ route: pattern ?? NO_ROUTE, result, because, kept: keptAs });
-      requestSeconds.observe({ result }, ms / 1000);
-    },
-    upstreamRequest(cause, pattern, ms, result) {
-      const said = typeof result === 'number' ? `${Math.floor(result / 100)}xx` : result;
-      upstreamRequests.inc({ route: pattern || NO_ROUTE, cause, result: said });
-      upstreamSeconds.observe({ cause }, ms / 1000);
-    },
-    touched(tags) {
-      touches.inc();
-      touchedTags.inc(tags === 'everything' ? 1 : tags);
-    },
-    refreshed: (pattern, result) => refreshes.inc({ route: pattern, result }),
-    backlog(now, under) {
-      waiting.set(now);
-      running.set(under);
-    },
-    kept(entry: Entry) {
-      kept.inc();
-      keptBytes.inc(entry.body.byteLength);
-    },
-    trouble(what) {
-      troubles.inc({ what });
-      counts[what] = (counts[what] ?? 0) + 1;
-    },
-    troubles: () => counts,
-    text: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
-  };
 }
 
 function labelsOf(verdict: Verdict): { result: string; because: string; keptAs: string } {

@@ -65,7 +65,7 @@ export function fakeGateway(config: Config = configOf(RULES)): Fake {
     close: () => Promise.resolve(),
   };
   const gateway: Gateway = {
-    live: { config, finder: compileFinder(config.routes) },
+    live: { config, finder: compileFinder(config.routes), trusts: () => false },
     mode: config.mode,
     clock,
     upstream: { fetch: () => Promise.resolve({ kind: 'failed', because: 'refused', sent: false }) },

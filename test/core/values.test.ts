@@ -124,6 +124,7 @@ t.test('a JSON name that stands twice is not read, since the upstream may take t
   const read = (text: string): unknown => parseBody(json, Buffer.from(text)).value;
   t.equal(read('{"id":1,"id":2}'), undefined);
   t.equal(read('{"a":{"id":1},"b":[{"id":2,"\\u0069d":3}]}'), undefined, 'however it is spelt');
-  t.same(read('{"a":{"id":1},"b":[{"id":2}],"c":"x\\":"}'), { a: { id: 1 }, b: [{ id: 2 }], c: 'x":' });
+  const once = '{"a":{"id":1},"b":[{"id":2}],"c":"x\\":"}';
+  t.same(read(once), { a: { id: 1 }, b: [{ id: 2 }], c: 'x":' });
   t.end();
 });

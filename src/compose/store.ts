@@ -1,0 +1,29 @@
+// Opens the store that the operator chose: memory, or Redis with memory in front of it.
+import type { Config } from '../core/rules/config.ts';
+import type { Clock, Ear, Store } from '../flow/ports.ts';
+import { memoryEntries, type MemoryEntries, memoryStore } from '../io/memory.ts';
+import { redisStore } from '../io/redis.ts';
+import { tieredEntries } from '../io/tiers.ts';
+
+/** `near`: what stands in this process, for those who count it. */
+export function openStore(
+  config: Config,
+  { clock, ear }: { clock: Clock; ear: Ear },
+): { store: Store; near: MemoryEntries } {
+  const { store, limits, leaseMs, memoryBytes: bytes } = config;
+  if (store.kind === 'memory') {
+    const memory = memoryStore({ bytes, limits });
+    return { store: memory, near: memory.entries };
+  }
+  const near = memoryEntries({ bytes });
+  const far = redisStore({
+    url: store.url!,
+    prefix: store.prefix,
+    clock,
+    leaseMs,
+    limits,
+    budgetMs: limits.storeBudgetMs,
+    onTrouble: (because, detail) => ear.trouble('store', { because, ...detail }),
+  });
+  return { store: { ...far, entries: tieredEntries(near, far.entries) }, near };
+}
