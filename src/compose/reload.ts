@@ -1,5 +1,5 @@
-// Takes a new configuration as a whole while requests are under way: each of them goes on by the one
-// that it began with, and what the new one no longer watches is touched.
+// Takes a new configuration as a whole while requests are under way: each of them goes on by the
+// one that it began with, and what the new one no longer watches is touched.
 import type { Finder } from '../core/plan/reach.ts';
 import { unwatched } from '../core/plan/unwatched.ts';
 import type { Config } from '../core/rules/config.ts';

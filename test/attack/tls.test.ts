@@ -18,7 +18,10 @@ interface Pair {
 async function pair(t: { teardown(callback: () => unknown): void }): Promise<Pair> {
   const folder = await mkdtemp(join(tmpdir(), 'everfresh-tls-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
-  const altNames = [{ type: 2, value: 'localhost' }, { type: 7, ip: '127.0.0.1' }] as const;
+  const altNames = [
+    { type: 2, value: 'localhost' },
+    { type: 7, ip: '127.0.0.1' },
+  ] as const;
   const made = await generate([{ name: 'commonName', value: 'localhost' }], {
     keyType: 'ec',
     algorithm: 'sha256',
@@ -40,10 +43,13 @@ t.test('clients come by TLS, and what is kept for them says so', async (t) => {
   const get = (): Promise<{ body: string; cache: string }> =>
     new Promise((resolve, reject) => {
       const { port } = new URL(s.url);
-      const sent = httpsRequest({ host: '127.0.0.1', port, path: '/a', ca, agent: false }, (got) => {
-        const cache = String(got.headers['cache-status']);
-        text(got).then((body) => resolve({ body, cache }), reject);
-      });
+      const sent = httpsRequest(
+        { host: '127.0.0.1', port, path: '/a', ca, agent: false },
+        (got) => {
+          const cache = String(got.headers['cache-status']);
+          text(got).then((body) => resolve({ body, cache }), reject);
+        },
+      );
       sent.on('error', reject).end();
     });
   t.match(await get(), { body: '"https"', cache: 'everfresh; fwd=uri-miss; stored' });
@@ -57,7 +63,8 @@ t.test('an upstream is believed only with a certificate that its `ca` signed', a
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => void server.close());
   const url = `https://localhost:${(server.address() as AddressInfo).port}`;
-  const rules = (ca: string): string => `routes: { /a: { upstream: { url: "${url}"${ca} }, GET: {} } }`;
+  const rules = (ca: string): string =>
+    `routes: { /a: { upstream: { url: "${url}"${ca} }, GET: {} } }`;
   const never = (): never => t.fail('the default upstream is not asked') as never;
   const trusting = await stage(t, { rules: rules(`, ca: ${cert}`), script: never });
   t.equal((await trusting.get('/a')).body, 'secret');
