@@ -16,6 +16,9 @@ export interface EverfreshOptions {
 
 /** `app.register(everfresh, { config: './routes.yaml' })`. Throws with all problems of the file. */
 const everfresh: FastifyPluginAsync<EverfreshOptions> = async (app, options) => {
+  if ((options as Partial<EverfreshOptions>).config === undefined) {
+    throw new Error('everfresh needs its configuration: register(everfresh, { config })');
+  }
   const composed = compose(await configOf(options.config));
   app.addHook('onClose', () => composed.close());
   await app.register((inner) => mount(inner, composed));

@@ -29,6 +29,7 @@ export function open(
   const messages: string[] = [];
   const store = redisStore({
     prefix: 'test:', clock: realClock, leaseMs: LEASE_MS, limits, budgetMs: 1000,
+    rules: 'rules',
     onTrouble(because, { message }) {
       troubles.push(because);
       messages.push(message);

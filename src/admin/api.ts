@@ -7,7 +7,6 @@ import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } f
 import type { Config } from '../core/rules/config.ts';
 import { explain } from '../flow/explain.ts';
 import type { Gateway } from '../flow/gateway.ts';
-import { switchMode } from '../flow/mode.ts';
 import { byOperator } from '../flow/purge.ts';
 import { readMode, readOrder, readQuestion } from './asked.ts';
 import { guard, isLoopback } from './guard.ts';
@@ -168,7 +167,7 @@ function addOrders(app: FastifyInstance, deps: AdminDeps): void {
   app.post('/mode', async (request, reply) => {
     const read = readMode(request.body);
     if (read.kind === 'wrong') return refuseWrong(reply, read.problems);
-    await switchMode(gateway, read.value);
+    gateway.mode = read.value;
     return reply.send({ mode: gateway.mode });
   });
 }

@@ -1,5 +1,6 @@
 // `everfresh check [FILE]`: all problems and warnings of a configuration, each with its place.
 import { parseArgs } from 'node:util';
+import { unfitToServe } from '../core/rules/check.ts';
 import { printProblem } from '../core/rules/problem.ts';
 import { loadConfig } from '../io/config.ts';
 import { DEFAULT_FILE, EXIT_OK, EXIT_WARNINGS, EXIT_WRONG } from './world.ts';
@@ -20,7 +21,9 @@ export async function run(argv: readonly string[], world: World): Promise<number
     for (const problem of parsed.problems) world.err(printProblem(problem));
     return EXIT_WRONG;
   }
-  const { config, warnings } = parsed;
+  const { config } = parsed;
+  const unfit = unfitToServe(config).map((problem) => ({ ...problem, severity: 'warning' }) as const);
+  const warnings = [...parsed.warnings, ...unfit];
   for (const warning of warnings) world.err(printProblem(warning));
   const reads = config.routes.reduce((sum, route) => sum + route.reads.size, 0);
   const writes = config.routes.reduce((sum, route) => sum + route.writes.size, 0);

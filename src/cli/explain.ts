@@ -125,7 +125,9 @@ const WHY: Readonly<Record<string, string>> = {
 };
 
 function sayWhy(because: string): string {
-  return Object.hasOwn(WHY, because) ? WHY[because]! : `the rule's target ${because}`;
+  if (Object.hasOwn(WHY, because)) return WHY[because]!;
+  const later = because.includes('{response.') ? '; less, once the answer says which' : '';
+  return `the rule's target ${because}${later}`;
 }
 
 const LABEL_COLUMNS = 9;

@@ -66,7 +66,7 @@ export async function orderGateway(
   }
   const { touched, refreshing, confirmed } = answered.done;
   const again = act === 'refresh' ? `; entries being fetched again: ${refreshing}` : '';
-  world.out(`made invalid: ${touched.length}${again}`);
+  world.out(`tags made invalid: ${touched.length}${again}`);
   for (const tag of touched) world.out(`  ${tag}`);
   if (confirmed) return EXIT_OK;
   tell(['the store can\'t be told now: the gateway remembers it until the store is back, '

@@ -26,10 +26,16 @@ async function serve({ file, overrides }: Flags, world: World): Promise<number> 
   let refused: readonly string[] = [];
   const late: { composed?: Composed } = {};
   const told = (outcome: Outcome): void => {
+    const wasRefused = refused.length > 0;
     refused = outcome.kind === 'refused' ? outcome.problems.map(printProblem) : [];
-    if (outcome.kind === 'refused')
-      late.composed?.log.error({ problems: refused }, 'configuration refused');
-    else if (outcome.because === 'changed') late.composed?.log.info('configuration applied');
+    const { composed } = late;
+    if (composed === undefined) return;
+    if (outcome.kind === 'refused') {
+      composed.metrics.trouble('config', {});
+      composed.log.error({ problems: refused }, 'configuration refused');
+    } else if (outcome.because === 'changed' || wasRefused) {
+      composed.log.info('configuration applied');
+    }
   };
   const opened = await openConfig({ file, env: world.env, overrides, clock: realClock, told });
   if (opened.kind === 'wrong') return wrong(opened.problems.map(printProblem), world);

@@ -5,7 +5,7 @@ import type { Key } from '../core/entry/entry.ts';
 import { Ledger } from '../core/plan/ledger.ts';
 import type { Config } from '../core/rules/config.ts';
 import { Flights } from '../flow/flights.ts';
-import type { Gateway } from '../flow/gateway.ts';
+import type { Gateway, Outage } from '../flow/gateway.ts';
 import { Lately } from '../flow/lately.ts';
 import type { Clock, Store } from '../flow/ports.ts';
 import { refreshAfter } from '../flow/purge.ts';
@@ -54,9 +54,10 @@ export function compose(config: Config, { clock = realClock }: { clock?: Clock }
     writes: () => gateway.writers.all,
   }));
   const ear = earOf(metrics, log);
+  const outage: Outage = { since: undefined };
   const remembered = new Remembered(config.limits.remembered);
   const { store: opened, near } = openStore(config, { clock, ear });
-  const store: Store = { ...opened, control: guarded(opened.control, remembered) };
+  const store: Store = { ...opened, control: guarded(opened.control, remembered, outage) };
   const upstream = undiciUpstream(() => gateway.live.config.upstream, { clock, ear });
   const newId = (): string => randomBytes(16).toString('hex');
   const gateway: Gateway = {
@@ -76,7 +77,7 @@ export function compose(config: Config, { clock = realClock }: { clock?: Clock }
     uncacheable: new Lately<Key>(clock, { forMs: UNCACHEABLE_FOR_MS, keysMax: KEYS_REMEMBERED }),
     newVariants: new Lately<string>(clock, { forMs: 60_000, keysMax: KEYS_REMEMBERED }),
     remembered,
-    outage: { since: undefined },
+    outage,
     writers: { all: 0, byClient: new Map() },
     newId,
   };

@@ -1,7 +1,7 @@
 // The listeners of a running gateway: its own, before Fastify's router, and the admin's. They open
 // and close together, and closing lets what is under way end first.
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, Server as NetServer } from 'node:net';
 import Fastify from 'fastify';
 import { openAdmin } from '../admin/api.ts';
 import type { Composed } from './gateway.ts';
@@ -62,7 +62,7 @@ export async function openListeners(
       async close() {
         listening = false;
         composed.drain();
-        await drained(composed, app.server, config.limits.drainMs);
+        await drained(composed, app.server, gateway.live.config.limits.drainMs);
         await app.close();
         await admin?.close();
       },
@@ -77,11 +77,13 @@ export async function openListeners(
 async function drained(composed: Composed, server: Server, drainMs: number): Promise<void> {
   const { clock } = composed.gateway;
   const until = clock.mono() + drainMs;
-  const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
+  // Without what Node's HTTP server does besides: it takes a connection for idle whose answer is
+  // written, but not yet sent.
+  NetServer.prototype.close.call(server);
   while (composed.handler.active() > 0 && clock.mono() < until) {
-    server.closeIdleConnections();
     await new Promise<void>((resolve) => void setTimeout(resolve, 20));
   }
+  const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
   server.closeAllConnections();
   await closed;
 }

@@ -1,4 +1,5 @@
 // Opens the store that the operator chose: memory, or Redis with memory in front of it.
+import { rulesHash } from '../core/plan/unwatched.ts';
 import type { Config } from '../core/rules/config.ts';
 import type { Clock, Ear, Store } from '../flow/ports.ts';
 import { memoryEntries, type MemoryEntries, memoryStore } from '../io/memory.ts';
@@ -21,6 +22,7 @@ export function openStore(
     prefix: store.prefix,
     clock,
     leaseMs,
+    rules: rulesHash(config),
     limits,
     budgetMs: limits.storeBudgetMs,
     onTrouble: (because, detail) => ear.trouble('store', { because, ...detail }),

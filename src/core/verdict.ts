@@ -43,6 +43,7 @@ export type NotKeptBecause =
   | 'partial-answer'
   | 'event-stream'
   | 'too-large'
+  | 'too-slow'
   | 'too-many-variants'
   | 'too-many-tags'
   | 'tag-not-computable'

@@ -105,7 +105,13 @@ async function lead(gateway: Gateway, asked: Asked, seat: Seat): Promise<Told> {
     if (stale !== undefined) discard(fetched.body);
     if (stale !== undefined) return stale;
   }
-  if (kept === 'stored') void flight.landing.then((landing) => noteUse(gateway, meaning, landing));
+  if (kept === 'stored') {
+    void flight.landing.then((landing) => {
+      noteUse(gateway, meaning, landing);
+      const late = landing.kind === 'unkept' && remembers(landing.because, landing.status);
+      if (late) gateway.uncacheable.add(found.key);
+    });
+  }
   if (remembers(kept, fetched.status)) gateway.uncacheable.add(found.key);
   // Even where all may share it, the upstream may want to know who asks: then it is told.
   if (meaning.asking !== 'none' && (fetched.status === 401 || fetched.status === 403)) {

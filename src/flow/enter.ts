@@ -4,7 +4,6 @@
 import { atTheDoor } from '../core/http/door.ts';
 import type { Route } from '../core/rules/config.ts';
 import type { Asked, Gateway, Told } from './gateway.ts';
-import { passWrite } from './mode.ts';
 import { pass, problemTold } from './pass.ts';
 import { Broken, type Incoming } from './ports.ts';
 import { read } from './read.ts';
@@ -41,14 +40,13 @@ export async function enter(gateway: Gateway, incoming: Incoming): Promise<Told>
 }
 
 function story(gateway: Gateway, asked: Asked): Promise<Told> {
+  // Writes touch in every mode: another instance may be on, or this one soon.
+  if (!SAFE.has(asked.method)) return write(gateway, asked);
   if (gateway.mode === 'off') {
-    if (!SAFE.has(asked.method)) return passWrite(gateway, asked, 'mode-off');
     return pass(gateway, asked, { because: 'mode-off', route: routeOf(gateway, asked) });
   }
   if (asked.method === 'GET' || asked.method === 'HEAD') return read(gateway, asked);
-  if (SAFE.has(asked.method))
-    return pass(gateway, asked, { because: 'safe-method', route: routeOf(gateway, asked) });
-  return write(gateway, asked);
+  return pass(gateway, asked, { because: 'safe-method', route: routeOf(gateway, asked) });
 }
 
 function routeOf(gateway: Gateway, asked: Asked): Route | undefined {

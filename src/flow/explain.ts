@@ -5,7 +5,8 @@ import { field, type Fields, hasField } from '../core/http/message.ts';
 import { type Cacheable, meaningOf } from '../core/key/meaning.ts';
 import { askingWith } from '../core/key/shown.ts';
 import { reachOf, writeRules } from '../core/plan/reach.ts';
-import { parseBody } from '../core/plan/values.ts';
+import { extraTag } from '../core/plan/tags.ts';
+import { parseBody, texts } from '../core/plan/values.ts';
 import type { Config } from '../core/rules/config.ts';
 import type { Gateway, Live } from './gateway.ts';
 import { lookAside } from './look.ts';
@@ -93,10 +94,18 @@ export async function explain(
     key,
     asking,
     fetch: { target: recipe.target, fields: recipe.fields },
-    tags,
+    tags: [...tags, ...ownTagsKnown(meaning)],
     ttlMs: rule.ttlMs ?? null,
     ...(gateway === undefined ? {} : { cached: await cachedNow(gateway, meaning) }),
   };
+}
+
+/** The rule's own tags; one that takes the answer to compute stands as the file says it. */
+function ownTagsKnown({ rule, params, recipe }: Cacheable): string[] {
+  const said = { params, query: recipe.target.split('?')[1], requestFields: recipe.fields };
+  return rule.tags.flatMap((template) =>
+    texts(template, said)?.map(extraTag) ?? [`tag:${template.text}`],
+  );
 }
 
 async function cachedNow(

@@ -15,6 +15,7 @@ import type { Gateway } from './gateway.ts';
 import type { FetchedAnswer } from './pass.ts';
 import type { FetchCause, FetchFailure, Known } from './ports.ts';
 import { discard, Spool } from './spool.ts';
+import { SOON_MS, within } from './within.ts';
 
 /** What a fill starts from. */
 export interface FillOrder {
@@ -43,8 +44,8 @@ export type First =
     }
   | { readonly kind: 'failed'; readonly because: FetchFailure };
 
-/** A small answer is over in this time after its head; a slow one is streamed from then on. */
-const WHOLE_WITHIN_MS = 20;
+/** A body that is not whole in this time after its head is not kept: others would wait for it. */
+const KEPT_WITHIN_MS = 10_000;
 
 /** Starts the fetch. Nothing here rejects. */
 export function launch(gateway: Gateway, order: FillOrder): Flight<First> {
@@ -122,10 +123,13 @@ export async function gather(
     return { kind: 'streaming', fetched, kept: because };
   }
   const spool = new Spool(fetched.body, meaning.rule.maxBodyBytes);
+  const cancel = gateway.clock.after(KEPT_WITHIN_MS, () => spool.stopKeeping());
   const landing = spool.gathered.then(async (gathered): Promise<Landing> => {
+    cancel();
     switch (gathered.kind) {
       case 'too-large':
-        return { kind: 'unkept', because: 'too-large', status: fetched.status };
+      case 'too-slow':
+        return { kind: 'unkept', because: gathered.kind, status: fetched.status };
       case 'broken':
         return { kind: 'failed', because: 'reset' };
       case 'whole':
@@ -136,7 +140,7 @@ export async function gather(
     gateway.ear.trouble('assertion', { error });
     land({ kind: 'failed', because: 'broken' });
   });
-  const landed = await within(gateway, WHOLE_WITHIN_MS, landing);
+  const landed = await within(gateway.clock, SOON_MS, landing);
   if (landed?.kind === 'answer') {
     spool.leave();
     return { kind: 'landed', landing: landed };
@@ -260,19 +264,4 @@ function declaredLength(fields: Fields): number {
 
 async function* bodyOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield await Promise.resolve(bytes);
-}
-
-/** The promise's value if it comes in time. */
-async function within<T>(
-  gateway: Gateway,
-  ms: number,
-  promise: Promise<T>,
-): Promise<T | undefined> {
-  const { promise: late, resolve } = Promise.withResolvers<undefined>();
-  const cancel = gateway.clock.after(ms, () => resolve(undefined));
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    cancel();
-  }
 }

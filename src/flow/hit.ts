@@ -17,7 +17,7 @@ export function hit(
   const { entry } = found;
   if (entry === undefined || found.standing !== 'valid') return undefined;
   if (!sharedWith(entry, meaning.asking, meaning.rule)) return undefined;
-  const reused = reuse(entry, wants, gateway.clock.now());
+  const reused = reuse(entry, meaning.rule, wants, gateway.clock.now());
   if (reused.kind === 'no') {
     found.because = reused.because;
     return undefined;

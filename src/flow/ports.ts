@@ -25,7 +25,9 @@ export interface Incoming extends RequestHead {
   readonly scheme: 'http' | 'https';
   /** The client's authority, as `Host` says it. */
   readonly authority: string;
-  /** The peer's address. */
+  /** The address of who is connected. */
+  readonly peer: string;
+  /** The client's address: the peer's, or what the trusted proxies before it say. */
   readonly remote: string;
   /** The peer is a proxy in front that the operator trusts. */
   readonly peerTrusted: boolean;
@@ -117,6 +119,8 @@ export interface Touch {
   readonly tags: readonly string[] | 'everything';
   /** What becomes of the intent: gone, or held until it is touched again. */
   readonly then: 'done' | 'unknown' | 'settling';
+  /** How long from now its writer means to hold it, for whoever has to end it in its place. */
+  readonly holdMs?: number;
 }
 
 /** Epochs, touches and intents: promise.md's control part. Safe to repeat, late or reordered. */
@@ -149,6 +153,8 @@ export interface Store {
   state(): StoreState;
   /** Calls back when an intent that nobody looked after any more has been touched for its owner. */
   onSwept(callback: (tags: readonly string[]) => void): void;
+  /** The rules in force are others, by their hash; what they make readable has been touched. */
+  rules?(hash: string): void;
   /**
    * Leaves; `clean` where no touch is owed, so that whoever comes next may trust what was kept.
    */

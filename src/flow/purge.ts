@@ -4,13 +4,17 @@ import { ownTarget } from '../core/plan/operator.ts';
 import type { Gateway } from './gateway.ts';
 import { touchOrRemember } from './touching.ts';
 
-/** Orders the refresh of what is in use under these tags; at most `top` of each route. */
+/**
+ * Orders the refresh of what is in use under these tags; at most `top` of each route. Where the
+ * cache is not used (`mode`), it only says what would be fetched.
+ */
 export function refreshAfter(
   gateway: Gateway,
   tags: Iterable<string>,
 ): { readonly count: number; readonly tried: Promise<void> } {
   const uses = gateway.ledger.dependents(tags, gateway.clock.mono());
-  return { count: uses.length, tried: gateway.refresher.order(uses) };
+  const tried = gateway.mode === 'on' ? gateway.refresher.order(uses) : Promise.resolve();
+  return { count: uses.length, tried };
 }
 
 export interface OperatorOrder {
@@ -21,6 +25,7 @@ export interface OperatorOrder {
 export type OperatorResult =
   | {
       readonly kind: 'done';
+      /** Tags; `*` for everything. */
       readonly touched: readonly string[];
       readonly refreshing: number;
       /** False: remembered, and touched before this instance uses its cache again. */
@@ -39,6 +44,9 @@ export async function byOperator(
   const { tags } = meant;
   const said = await touchOrRemember(gateway, { tags, then: 'done' });
   const confirmed = said.kind === 'said';
-  const refreshing = act === 'refresh' && confirmed ? refreshAfter(gateway, tags).count : 0;
-  return { kind: 'done', touched: tags, refreshing, confirmed };
+  // Everything at once would be a storm: it is fetched again as readers ask.
+  const refreshes = act === 'refresh' && confirmed && tags !== 'everything';
+  const refreshing = refreshes ? refreshAfter(gateway, tags).count : 0;
+  const touched = tags === 'everything' ? ['*'] : tags;
+  return { kind: 'done', touched, refreshing, confirmed };
 }

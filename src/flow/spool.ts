@@ -1,11 +1,12 @@
 // A body that is gathered for keeping while its first reader already gets it. The upstream is read
-// at its own pace up to the bound, whoever listens; past the bound nothing is gathered any more and
-// the one reader sets the pace.
+// at its own pace up to the bound, whoever listens; past the bound, or when it is to be kept no
+// longer, nothing is gathered any more and the one reader sets the pace.
 import type { ByteStream } from './ports.ts';
 
 export type Gathered =
   | { readonly kind: 'whole'; readonly bytes: Uint8Array }
   | { readonly kind: 'too-large' }
+  | { readonly kind: 'too-slow' }
   | { readonly kind: 'broken'; readonly error: unknown };
 
 export class Spool {
@@ -16,12 +17,14 @@ export class Spool {
   #error: unknown;
   #wake: (() => void) | undefined;
   #readerLeft = false;
+  #stopped = false;
+  readonly #ended = Promise.withResolvers<Gathered>();
   /** How it ended; never rejects. */
-  readonly gathered: Promise<Gathered>;
+  readonly gathered = this.#ended.promise;
 
   constructor(body: ByteStream, bytesMax: number) {
     this.#source = body[Symbol.asyncIterator]();
-    this.gathered = this.#gather(bytesMax);
+    void this.#gather(bytesMax);
   }
 
   /** For the one reader that is served while gathering goes on. */
@@ -42,7 +45,7 @@ export class Spool {
         while (at < this.#chunks.length) yield this.#chunks[at++]!;
         if (this.#state === 'whole') return undefined;
         if (this.#state === 'broken') throw this.#error;
-        if (this.#state === 'too-large') break;
+        if (this.#state !== 'gathering') break;
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
         });
@@ -61,16 +64,25 @@ export class Spool {
   /** The reader goes: what is gathered for keeping goes on, what only streams is cancelled. */
   leave(): void {
     this.#readerLeft = true;
-    if (this.#state === 'too-large') this.#cancel();
+    if (this.#stopped || this.#state === 'too-large') this.#cancel();
   }
 
-  async #gather(bytesMax: number): Promise<Gathered> {
+  /** It took too long to be waited for: from now on it only streams. */
+  stopKeeping(): void {
+    if (this.#state !== 'gathering') return;
+    // The chunk that is asked for already still belongs to the reader.
+    this.#stopped = true;
+    this.#ended.resolve({ kind: 'too-slow' });
+    if (this.#readerLeft) this.#cancel();
+  }
+
+  async #gather(bytesMax: number): Promise<void> {
     const gathered = await this.#read(bytesMax);
     this.#state = gathered.kind;
     if (gathered.kind === 'broken') this.#error = gathered.error;
     if (gathered.kind === 'too-large' && this.#readerLeft) this.#cancel();
     this.#wake?.();
-    return gathered;
+    this.#ended.resolve(gathered);
   }
 
   async #read(bytesMax: number): Promise<Gathered> {
@@ -79,6 +91,7 @@ export class Spool {
         const next = await this.#source.next();
         if (next.done) return { kind: 'whole', bytes: concat(this.#chunks, this.#bytes) };
         this.#chunks.push(next.value);
+        if (this.#stopped) return { kind: 'too-slow' };
         this.#bytes += next.value.byteLength;
         if (this.#bytes > bytesMax) return { kind: 'too-large' };
         this.#wake?.();

@@ -108,7 +108,7 @@ function fieldsToShare(gateway: Gateway, asked: Asked, meaning: Cacheable): Fiel
   // A parameter that is not in the key may have made the answer what it is.
   if (asked.method !== 'GET' || asked.target !== recipe.target) return undefined;
   if (CALLED.some((name) => hasField(recipe.fields, name))) return undefined;
-  const shown = shownWithCredentials(asked.fields, recipe.fields, config.credentials);
+  const shown = shownWithCredentials(asked.fields, recipe.fields, meaning.rule, config.credentials);
   if (shown === undefined) return undefined;
   const plain = keepFields(shown, (name) => name !== 'host' && name !== 'expect');
   const forwarded = forwardedFields(plain, asked, config);

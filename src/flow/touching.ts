@@ -1,7 +1,7 @@
 // Tells the store of a write's steps, and keeps the promise when the store cannot be told: tries
 // for one lease, so that nobody else can still trust what they hold, and then remembers. As long as
 // anything is remembered, this instance uses nothing of the cache.
-import type { Gateway } from './gateway.ts';
+import type { Gateway, Outage } from './gateway.ts';
 import type { Control, Known, Said, Touch } from './ports.ts';
 
 /** A little more than a lease, for clocks that differ in their pace. */
@@ -18,10 +18,7 @@ export async function persist(gateway: Gateway, say: () => Promise<Said>): Promi
   for (;;) {
     const begun = clock.mono();
     const said = await say();
-    if (said.kind === 'said') {
-      outage.since = undefined;
-      return said;
-    }
+    if (said.kind === 'said') return said;
     outage.since ??= begun;
     if (clock.mono() - outage.since >= graceMs) return said;
     await new Promise<void>((resolve) => void clock.after(AGAIN_AFTER_MS, resolve));
@@ -66,13 +63,25 @@ function applyRemembered(gateway: Gateway): void {
   again();
 }
 
-/** The store's control part, of which nothing is trusted while something is remembered. */
-export function guarded(control: Control, remembered: { readonly pending: boolean }): Control {
+/**
+ * The store's control part, of which nothing is trusted while something is remembered. Whatever it
+ * says ends an outage.
+ */
+export function guarded(
+  control: Control,
+  remembered: { readonly pending: boolean },
+  outage: Outage,
+): Control {
   const joining: Known = { kind: 'unknown', because: 'store-joining' };
+  const heard = async (asked: Promise<Said>): Promise<Said> => {
+    const said = await asked;
+    if (said.kind === 'said') outage.since = undefined;
+    return said;
+  };
   return {
     look: (tags) => (remembered.pending ? joining : control.look(tags)),
-    intend: (id, tags) => control.intend(id, tags),
-    abandon: (id) => control.abandon(id),
-    touch: (touch) => control.touch(touch),
+    intend: (id, tags) => heard(control.intend(id, tags)),
+    abandon: (id) => heard(control.abandon(id)),
+    touch: (touch) => heard(control.touch(touch)),
   };
 }

@@ -1,8 +1,10 @@
 // The bodies of a write: its own, gathered where it is small, and its answer's, which is held back
-// by one chunk so that the last one goes out only after the last touch.
+// by one chunk so that the last one goes out only after the last touch. No reader can put that off
+// beyond the write's deadline.
 import type { Asked, Gateway } from './gateway.ts';
-import type { ByteStream } from './ports.ts';
+import { Broken, type ByteStream } from './ports.ts';
 import { concat, type Gathered, Spool } from './spool.ts';
+import { SOON_MS, within } from './within.ts';
 import type { GatheredRequest } from './write-plan.ts';
 
 /** All of a body up to the bound; a larger one comes back as a stream of all its bytes. */
@@ -29,57 +31,72 @@ async function* followed(chunks: Uint8Array[], source: AsyncIterator<Uint8Array>
   }
 }
 
-/** An answer that is over soon is taken whole; a slow or large one is streamed. */
-const WHOLE_WITHIN_MS = 20;
+export type GatheredAnswer =
+  | Extract<Gathered, { kind: 'whole' | 'broken' }>
+  | { readonly kind: 'streaming'; readonly body: ByteStream };
 
-export type GatheredAnswer = Gathered | { readonly kind: 'streaming'; readonly body: ByteStream };
-
-/** `patient`: a target reads it, so that it is waited for as long as the upstream may take. */
+/**
+ * An answer that is over soon is taken whole; a slow or large one is streamed. `patient`: a target
+ * reads it, so that it is waited for as long as the upstream may take.
+ */
 export async function gatherAnswer(
   gateway: Gateway,
   body: ByteStream,
   { bytesMax, patient }: { bytesMax: number; patient: boolean },
 ): Promise<GatheredAnswer> {
   const spool = new Spool(body, bytesMax);
-  const { promise: late, resolve } = Promise.withResolvers<undefined>();
-  const { clock } = gateway;
-  const cancel = patient ? undefined : clock.after(WHOLE_WITHIN_MS, () => resolve(undefined));
-  const gathered = await (patient ? spool.gathered : Promise.race([spool.gathered, late]));
-  cancel?.();
-  if (gathered === undefined || gathered.kind === 'too-large') {
-    return { kind: 'streaming', body: spool.reader() };
-  }
-  return gathered;
+  const gathered = await (patient
+    ? spool.gathered
+    : within(gateway.clock, SOON_MS, spool.gathered));
+  if (gathered?.kind === 'whole' || gathered?.kind === 'broken') return gathered;
+  return { kind: 'streaming', body: spool.reader() };
 }
 
 /**
- * The same bytes, but the last of them only after `finish` has been done. A reader that leaves does
- * not end the write: the rest is read without it.
+ * The same bytes, but the last of them only after `finish` has been done, once. A reader that
+ * leaves does not end the write: the rest is read without it. What is not over in `ms`, whoever
+ * reads, is finished as broken, and breaks for its reader.
  */
 export function finishing(
+  { clock, ear }: Gateway,
   body: ByteStream,
-  finish: (how: 'whole' | 'broken') => Promise<void>,
+  { ms, finish }: { ms: number; finish: (how: 'whole' | 'broken') => Promise<void> },
 ): ByteStream {
   const source = body[Symbol.asyncIterator]();
   let held: Uint8Array | undefined;
   let over = false;
+  let late: Broken | undefined;
+  let finished: Promise<void> | undefined;
+  let breakOff: ((error: Broken) => void) | undefined;
   let turn: Promise<unknown> = Promise.resolve();
 
+  const end = (how: 'whole' | 'broken'): Promise<void> => {
+    over = true;
+    cancel();
+    return finished ??= finish(how);
+  };
+  const cancel = clock.after(ms, () => {
+    const error = late = new Broken('timeout');
+    held = undefined;
+    void source.return?.().then(undefined, () => undefined);
+    end('broken')
+      .catch((error: unknown) => ear.trouble('assertion', { error }))
+      .finally(() => breakOff?.(error));
+  });
   const advance = async (): Promise<IteratorResult<Uint8Array, undefined>> => {
     while (!over) {
       const next = await source.next().catch(async (error: unknown) => {
-        over = true;
-        await finish('broken');
+        await end('broken');
         throw error;
       });
+      if (late !== undefined) break;
       const ready = held;
-      if (next.done) {
-        over = true;
-        await finish('whole');
-      }
+      if (next.done) await end('whole');
       held = next.done ? undefined : next.value;
       if (ready !== undefined) return { done: false, value: ready };
     }
+    await finished;
+    if (late !== undefined) throw late;
     return { done: true, value: undefined };
   };
   const inTurn = <T>(step: () => Promise<T>): Promise<T> => {
@@ -92,7 +109,10 @@ export function finishing(
   };
   return {
     [Symbol.asyncIterator]: () => ({
-      next: () => inTurn(advance),
+      next: () => new Promise((resolve, reject) => {
+        breakOff = reject;
+        inTurn(advance).then(resolve, reject);
+      }),
       return: () => {
         void inTurn(drain).catch(() => undefined);
         return Promise.resolve({ done: true, value: undefined });

@@ -9,28 +9,34 @@ import type { ByteStream, Touch } from './ports.ts';
 import { refreshAfter } from './purge.ts';
 import { discard } from './spool.ts';
 import { touchOrRemember } from './touching.ts';
+import { within } from './within.ts';
 import { finishing, gatherAnswer, type GatheredAnswer } from './write-bodies.ts';
 import type { Writing } from './write-plan.ts';
 
 /** Touches for a write whose answer never came. False: nobody could be told, and that matters. */
 export function touchUnanswered(gateway: Gateway, writing: Writing): Promise<boolean> {
-  if (writing.tags.length === 0) return Promise.resolve(true);
-  return touch(gateway, writing, { reach: writing.before, then: 'unknown' });
+  return touch(gateway, writing, { reach: writing.reaches(), then: 'unknown' });
+}
+
+/** What the writer is told; `over` where its answer is still under way then. Never rejects. */
+export interface EndedWrite {
+  readonly told: Told;
+  readonly over?: Promise<void>;
 }
 
 /** Touches for an answer that says, or leaves open, that the write was applied; then answers. */
 export async function endWrite(
   gateway: Gateway,
-  writing: Writing,
-  fetched: FetchedAnswer,
-): Promise<Told> {
+  planned: Writing,
+  { fetched, deadlineAt }: { fetched: FetchedAnswer; deadlineAt: number },
+): Promise<EndedWrite> {
   const outcome = outcomeOf(fetched.status) === 'unknown' ? 'unknown' : 'applied';
   const { responseBodyBytes } = gateway.live.config.limits;
   const gathered = await gatherAnswer(gateway, fetched.body, {
     bytesMax: responseBodyBytes,
     patient: writing.readsAnswer,
   });
-  const reach = writing.after(fetched, gathered.kind === 'whole' ? gathered.bytes : undefined);
+  const reach = writing.reaches(fetched, gathered.kind === 'whole' ? gathered.bytes : undefined);
   const whole = outcome === 'applied' && gathered.kind === 'whole';
   const lastly = writing.settleMs > 0 ? 'settling' : 'done';
   const end: End = { reach, then: whole ? lastly : 'unknown' };
@@ -96,17 +102,20 @@ async function touch(
   const said = await touchOrRemember(gateway, {
     tags,
     then: intent === undefined ? 'done' : then,
-    ...(intent === undefined ? {} : { intent }),
+    ...(intent === undefined ? {} : { intent, holdMs: holdMs(gateway, writing, then) }),
   });
   if (!streaming && then !== 'done') touchAgainLater(gateway, writing, { reach, then });
   const { store } = gateway.live.config;
   return said.kind === 'said' || store.kind === 'memory' || store.whenDown === 'pass';
 }
 
+function holdMs(gateway: Gateway, { settleMs }: Writing, then: Touch['then']): number {
+  if (then !== 'unknown') return settleMs;
+  return Math.max(gateway.live.config.limits.quarantineMs, settleMs);
+}
+
 function touchAgainLater(gateway: Gateway, writing: Writing, { reach, then }: End): void {
-  const { quarantineMs } = gateway.live.config.limits;
-  const ms = then === 'settling' ? writing.settleMs : Math.max(quarantineMs, writing.settleMs);
-  gateway.clock.after(ms, () => {
+  gateway.clock.after(holdMs(gateway, writing, then), () => {
     touch(gateway, writing, { reach, then: 'done' })
       .then(() => refreshAfter(gateway, reach.refresh))
       .catch((error: unknown) => gateway.ear.trouble('assertion', { error }));

@@ -7,7 +7,7 @@ import {
 import { type Body, parseBody } from '../core/plan/values.ts';
 import type { Route } from '../core/rules/config.ts';
 import type { Outcome } from '../core/promise/outcome.ts';
-import type { Asked, Gateway, Told } from './gateway.ts';
+import type { Asked, Gateway, Live, Told } from './gateway.ts';
 import { answered, type FetchedAnswer } from './pass.ts';
 import type { ByteStream } from './ports.ts';
 
@@ -22,7 +22,6 @@ export interface Writing {
   readonly intent: string | undefined;
   /** What the intent says: targets that need the answer stand as their whole route. */
   readonly tags: readonly string[];
-  readonly before: Reach;
   readonly rules: WriteRules;
   /** Some target reads the answer's body. */
   readonly readsAnswer: boolean;
@@ -30,19 +29,20 @@ export interface Writing {
   readonly wait: boolean;
   readonly waitTimeoutMs: number;
   readonly settleMs: number;
-  /** What it reaches, now that the answer is known (its body only where it was gathered). */
-  after(answer: FetchedAnswer, body: Uint8Array | undefined): Reach;
+  /**
+   * What it reaches by the rules that it began with and those in force now, since a reload may have
+   * come between; with the answer where one came (its body only where it was gathered).
+   */
+  reaches(answer?: FetchedAnswer, body?: Uint8Array): Reach;
   told(answer: FetchedAnswer, end: { outcome: Outcome; refreshing: number }): Told;
 }
 
 export function planWrite(gateway: Gateway, asked: Asked, body: GatheredRequest): Writing {
-  const { config, finder } = gateway.live;
-  const rules = writeRules(asked, finder);
+  const { live } = gateway;
+  const rules = writeRules(asked, live.finder);
   const reads = readsBodies(rules);
-  const route = finder.match(asked.path)?.route;
-  const requestBody = reads.request ? read(body, asked.fields) : undefined;
-  const said = { requestFields: asked.fields, requestBody };
-  const before = reachOf(asked, rules, { config, finder, said });
+  const route = live.finder.match(asked.path)?.route;
+  const before = reachBy(live, { asked, body });
   const tags = [...before.refresh, ...before.purge];
   const own = rules.rules.map(({ rule }) => rule);
   return {
@@ -51,29 +51,51 @@ export function planWrite(gateway: Gateway, asked: Asked, body: GatheredRequest)
     body,
     intent: tags.length === 0 ? undefined : gateway.newId(),
     tags,
-    before,
     rules,
     readsAnswer: reads.response,
     identityCoding: reads.response,
     wait: own.some((rule) => rule.wait),
     waitTimeoutMs: Math.max(0, ...own.map((rule) => rule.waitTimeoutMs)),
     settleMs: Math.max(0, ...own.map((rule) => rule.settleMs)),
-    after: (answer, bytes) => reachOf(asked, rules, {
-      config,
-      finder,
-      said: {
-        ...said,
-        responseFields: answer.fields,
-        responseBody: reads.response ? read(bytes, answer.fields) : undefined,
-      },
-      also: alsoInvalidated(
-        { ...asked, upstreamOrigin: (route?.upstream ?? config.upstream).url },
-        answer.fields,
-      ),
-    }),
+    reaches(answer, bytes) {
+      const exchange = { asked, body, answer, bytes };
+      const reach = reachBy(live, exchange);
+      return gateway.live === live ? reach : merged(reach, reachBy(gateway.live, exchange));
+    },
     told: (answer, end) =>
       answered(gateway, asked, { fetched: answer, verdict: { kind: 'write', ...end }, route }),
   };
+}
+
+interface Exchange {
+  readonly asked: Asked;
+  readonly body: GatheredRequest;
+  readonly answer?: FetchedAnswer | undefined;
+  readonly bytes?: Uint8Array | undefined;
+}
+
+/** What a write reaches by these rules, as far as it is known. */
+function reachBy({ config, finder }: Live, { asked, body, answer, bytes }: Exchange): Reach {
+  const rules = writeRules(asked, finder);
+  const reads = readsBodies(rules);
+  const origin = (finder.match(asked.path)?.route.upstream ?? config.upstream).url;
+  return reachOf(asked, rules, {
+    config,
+    finder,
+    said: {
+      requestFields: asked.fields,
+      requestBody: reads.request ? read(body, asked.fields) : undefined,
+      responseFields: answer?.fields,
+      responseBody: answer && reads.response ? read(bytes, answer.fields) : undefined,
+    },
+    also: answer && alsoInvalidated({ ...asked, upstreamOrigin: origin }, answer.fields),
+  });
+}
+
+function merged(one: Reach, other: Reach): Reach {
+  const refresh = new Set([...one.refresh, ...other.refresh]);
+  const purge = new Set([...one.purge, ...other.purge].filter((tag) => !refresh.has(tag)));
+  return { refresh, purge, why: new Map([...one.why, ...other.why]) };
 }
 
 function read(body: GatheredRequest, fields: Fields): Body | undefined {

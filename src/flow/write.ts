@@ -3,7 +3,6 @@
 // out before the touch, and nothing that fails on the way makes an old entry valid again.
 import { outcomeOf } from '../core/promise/outcome.ts';
 import type { Asked, Gateway, Told } from './gateway.ts';
-import { passWrite } from './mode.ts';
 import { failed, problemTold, throughFetch } from './pass.ts';
 import type { Fetched } from './ports.ts';
 import { persist, remember } from './touching.ts';
@@ -12,7 +11,6 @@ import { endWrite, touchUnanswered } from './write-end.ts';
 import { planWrite, type Writing } from './write-plan.ts';
 
 export async function write(gateway: Gateway, asked: Asked): Promise<Told> {
-  if (gateway.mode === 'observe') return passWrite(gateway, asked, 'observe');
   if (!admit(gateway, asked)) return refused(gateway, asked, 'too-many-writes');
   try {
     // The whole body first, where it is small: a slow client cannot hold an intent open with it.

@@ -12,7 +12,7 @@ export type Delivery =
 export async function deliver(
   answer: Answer,
   response: ServerResponse,
-  { close }: { close: boolean },
+  { close, sendTimeoutMs }: { close: boolean; sendTimeoutMs: number },
 ): Promise<Delivery> {
   const { status, reason, body } = answer;
   if (response.destroyed || response.writableEnded) return abandon(body, 0);
@@ -30,9 +30,22 @@ export async function deliver(
   }
   if (body instanceof Uint8Array) {
     response.end(body);
+    if (!response.writableFinished) cutOff(response, sendTimeoutMs);
     return { kind: 'whole', bytes: body.byteLength };
   }
+  cutOff(response, sendTimeoutMs);
   return stream(answer, body, response);
+}
+
+/** Breaks the connection of a client that takes no byte for so long, with all that feeds it. */
+function cutOff(response: ServerResponse, sendTimeoutMs: number): void {
+  const { socket } = response;
+  // Node starts this time anew with every byte that is taken; an upstream's silence is not its.
+  response.setTimeout(sendTimeoutMs, () => {
+    if (socket !== null && socket.writableLength > 0) response.destroy();
+  });
+  // Before Node sets the time for which an idle connection is kept.
+  response.prependOnceListener('finish', () => socket?.setTimeout(0));
 }
 
 async function stream(

@@ -102,6 +102,8 @@ class WatchedConfig implements ConfigSource {
   #last: Promise<unknown> = Promise.resolve();
   #forget: (() => void) | undefined;
   #closed = false;
+  /** The refusal that was told last, if nothing better was told since. */
+  #refusal: string | undefined;
 
   constructor(watching: Watching, config: Config) {
     this.#watching = watching;
@@ -179,16 +181,31 @@ class WatchedConfig implements ConfigSource {
     });
   }
 
-  /** A folder stirs for many reasons: that nothing changed is not worth a word. */
+  /**
+   * A folder stirs for many reasons, a log beside the file among them: what was told last is not
+   * told again, nor that nothing changed, unless the last word was a refusal.
+   */
   #tell(outcome: Outcome): void {
-    if (this.#closed || (outcome.kind === 'loaded' && outcome.because === 'same')) return;
+    if (this.#closed) return;
+    const refusal = outcome.kind === 'refused' ? JSON.stringify(outcome.problems) : undefined;
+    const news = outcome.kind === 'loaded' && outcome.because === 'changed';
+    if (!news && refusal === this.#refusal) return;
+    this.#refusal = refusal;
     this.#watching.told(outcome);
   }
 }
 
 const FIXED = [
   ['listen', 'listen'], ['admin', 'admin'], ['store', 'store'], ['workers', 'workers'],
-  ['tls', 'tls'], ['memory', 'memoryBytes'],
+  ['tls', 'tls'], ['memory', 'memoryBytes'], ['lease', 'leaseMs'], ['fast_path', 'fastPath'],
+] as const;
+
+/** Those of `limits` that the listener and the store are opened with; the others are asked anew. */
+const FIXED_LIMITS = [
+  ['header', 'headerBytes'], ['request_timeout', 'requestTimeoutMs'],
+  ['headers_timeout', 'headersTimeoutMs'], ['keep_alive_timeout', 'keepAliveTimeoutMs'],
+  ['connections', 'connections'], ['touched', 'touched'], ['remembered', 'remembered'],
+  ['entry_life', 'entryLifeMs'], ['store_budget', 'storeBudgetMs'], ['quarantine', 'quarantineMs'],
 ] as const;
 
 /** What can't be changed while the gateway runs; the whole change is then refused. */
@@ -196,8 +213,12 @@ function restarts(
   old: Config, next: Config, keys: ReadonlyMap<string, Place>, file: string,
 ): Problem[] {
   const changed = FIXED.filter(([, name]) =>
-    JSON.stringify(old[name]) !== JSON.stringify(next[name]));
-  return changed.map(([key]) => ({
+    JSON.stringify(old[name]) !== JSON.stringify(next[name])).map(([key]) => key);
+  const limits = FIXED_LIMITS.filter(([, name]) => old.limits[name] !== next.limits[name])
+    .map(([key]) => `limits.${key}`)
+    // Where the file does not say it, it follows from the longest `ttl`, and that may change.
+    .filter((key) => key !== 'limits.entry_life' || keys.has(key));
+  return [...changed, ...limits].map((key) => ({
     ...(keys.get(key) ?? { file, line: 1, column: 1 }),
     message: `a change of \`${key}\` needs a restart`,
     severity: 'error',

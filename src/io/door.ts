@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { readFileSync } from 'node:fs';
-import { BlockList, isIPv6, type Socket } from 'node:net';
+import { BlockList, isIP, isIPv6, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { listMembers } from '../core/http/list.ts';
 import { field, fieldLines, type Fields, hasField, tokens } from '../core/http/message.ts';
@@ -119,10 +119,27 @@ export function trustedPeers(cidrs: readonly string[]): (address: string) => boo
     list.addSubnet(address, Number(bits ?? (family === 'ipv6' ? 128 : 32)), family);
   }
   return (address) => {
-    const plain = address.replace(/^::ffff:(?=\d+\.)/, '');
+    const plain = plainAddress(address);
     return list.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4');
   };
 }
+
+/** Each proxy adds its peer at the right: the first that is no proxy of ours is the client. */
+function clientOf(fields: Fields, peer: string, trusts: (address: string) => boolean): string {
+  const said = fieldLines(fields, 'x-forwarded-for').join(',');
+  let client = peer;
+  for (const one of said.split(',').reverse().map((text) => text.trim())) {
+    if (!trusts(client)) break;
+    // Some proxies add a port.
+    const address = one.replace(/^\[(.*)\](?::\d+)?$|^([\d.]+):\d+$/, '$1$2');
+    if (isIP(address) === 0) return peer;
+    client = plainAddress(address);
+  }
+  return client;
+}
+
+/** An IPv4 address as such, however the socket shows it. */
+const plainAddress = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '');
 
 /** The request as the stories see it. */
 export function incomingOf(
@@ -130,8 +147,8 @@ export function incomingOf(
   response: ServerResponse,
   { id, trusts }: { id: string; trusts: (address: string) => boolean },
 ): Incoming {
-  const remote = request.socket.remoteAddress ?? '';
-  const peerTrusted = trusts(remote);
+  const peer = plainAddress(request.socket.remoteAddress ?? '');
+  const peerTrusted = trusts(peer);
   const fields: Fields = request.rawHeaders;
   const proto = peerTrusted ? tokens(field(fields, 'x-forwarded-proto')).at(-1) : undefined;
   const secure = 'encrypted' in request.socket || proto === 'https';
@@ -149,7 +166,8 @@ export function incomingOf(
     httpVersion: request.httpVersion === '2.0' && !('stream' in request) ? '' : request.httpVersion,
     scheme: secure ? 'https' : 'http',
     authority: fieldLines(fields, 'host')[0]?.toLowerCase() ?? '',
-    remote: remote.replace(/^::ffff:(?=\d+\.)/, ''),
+    peer,
+    remote: clientOf(fields, peer, trusts),
     peerTrusted,
     body: declaresBody(fields) ? bodyOf(request, response) : undefined,
     gone: gone.signal,

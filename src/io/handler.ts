@@ -45,11 +45,21 @@ export function requestHandler(parts: HandlerParts): CountedHandler {
         // The reason is given, since one that could not be written may stand there already.
         else response.writeHead(502, 'Bad Gateway', BARE).end();
       })
+      .then(() => over(response))
       .finally(() => {
         active -= 1;
       });
   };
   return { handle, active: () => active };
+}
+
+/** An answer that is written may still be on its way to a client that takes its time. */
+function over(response: ServerResponse): Promise<void> | undefined {
+  if (response.writableFinished || response.destroyed) return undefined;
+  return new Promise((resolve) => {
+    response.once('finish', resolve);
+    response.once('close', resolve);
+  });
 }
 
 async function exchange(
@@ -67,7 +77,8 @@ async function exchange(
   const told = await enter(gateway, incoming);
   const unread = told.verdict.kind === 'refuse' && !request.complete;
   const close = parts.draining() || told.answer.close === true || unread;
-  const delivery = await deliver(told.answer, response, { close });
+  const { sendTimeoutMs } = gateway.live.config.limits;
+  const delivery = await deliver(told.answer, response, { close, sendTimeoutMs });
   const ms = performance.now() - startedAt;
   metrics.request(told.pattern, told.verdict, ms);
   const { sample } = gateway.live.config.log;

@@ -5,7 +5,7 @@ import type { Seq } from '../core/entry/entry.ts';
 import type { Control, Known, Said, Touch } from '../flow/ports.ts';
 import type { Heard, Mine } from './redis-heard.ts';
 import type { RedisLife } from './redis-life.ts';
-import { ABANDON, INTEND, LOOK, reaching, TOUCH } from './redis-scripts.ts';
+import { ABANDON, INTEND, LOOK, TOUCH, touching } from './redis-scripts.ts';
 
 export class RedisControl implements Control {
   readonly #life: RedisLife;
@@ -49,14 +49,14 @@ export class RedisControl implements Control {
   }
 
   async touch(touch: Touch): Promise<Said> {
-    const { intent, then } = touch;
+    const { intent, then, holdMs } = touch;
     const tags = touch.tags === 'everything' ? touch.tags : touch.tags.map(wellFormed);
     if (intent !== undefined) {
       checkId(intent);
       if (then === 'done') this.#mine.delete(intent);
-      else this.#mine.set(intent, { tags, state: then });
+      else this.#mine.set(intent, { tags, state: then, holdMs });
     }
-    const heard = await this.#life.call(TOUCH, intent ?? '', then, ...reaching(tags));
+    const heard = await this.#life.call(TOUCH, intent ?? '', ...touching({ tags, then, holdMs }));
     if (heard.kind === 'failed') {
       if (intent !== undefined) this.#mine.delete(intent);
     } else if (tags === 'everything' || Number(heard.rest[0]) > this.#touchedMax) {

@@ -4,7 +4,8 @@ import { decode, encode } from '../core/entry/codec.ts';
 import type { Kept } from '../core/entry/entry.ts';
 import type { Clock, Entries } from '../flow/ports.ts';
 import type { RedisLink } from './redis-link.ts';
-import { FORMAT, PUT } from './redis-scripts.ts';
+import { FORMAT } from './redis-lua.ts';
+import { PUT } from './redis-scripts.ts';
 
 /** What an expired entry is still good for: to be revalidated. */
 const MARGIN_MS = 60_000;

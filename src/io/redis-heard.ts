@@ -2,7 +2,7 @@
 // answer begins alike: epoch, seq, and whether the caller is a member.
 import type { Epoch, Seq } from '../core/entry/entry.ts';
 import type { StoreTrouble, Touch } from '../flow/ports.ts';
-import type { Script } from './redis-scripts.ts';
+import type { Script } from './redis-lua.ts';
 
 export type Heard =
   | {
@@ -19,7 +19,11 @@ export type Heard =
 export type Mine = Map<
   string,
   | { readonly state: 'open'; readonly tags: readonly string[] }
-  | { readonly state: 'unknown' | 'settling'; readonly tags: Touch['tags'] }
+  | {
+      readonly state: 'unknown' | 'settling';
+      readonly tags: Touch['tags'];
+      readonly holdMs: number | undefined;
+    }
 >;
 
 export type Call = (script: Script, ...args: readonly string[]) => Promise<Heard>;

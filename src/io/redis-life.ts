@@ -7,6 +7,7 @@ import type { Limits } from '../core/rules/config.ts';
 import type { Clock, StoreTrouble } from '../flow/ports.ts';
 import { hear, type Call, type Heard, type Mine } from './redis-heard.ts';
 import type { RedisLink, Tell } from './redis-link.ts';
+import { FORMAT } from './redis-lua.ts';
 import { prune } from './redis-prune.ts';
 import { parseRoster } from './redis-roster.ts';
 import * as scripts from './redis-scripts.ts';
@@ -20,6 +21,7 @@ export interface LifeOptions {
   readonly leaseMs: number;
   readonly limits: Pick<Limits, 'touched' | 'quarantineMs'>;
   readonly mine: Mine;
+  readonly rules: string;
   readonly swept: (tags: readonly string[]) => void;
   readonly tell: Tell;
 }
@@ -37,6 +39,9 @@ export class RedisLife {
   #epoch: string | undefined;
   /** The epoch in which `mine` stands, under this id. */
   #claimedIn: string | undefined;
+  #rules: string;
+  /** Those that the store was told, in this epoch and under this id. */
+  #rulesTold: string | undefined;
   #checkedAt = -1;
   #unfit = false;
   #overfull = false;
@@ -47,7 +52,8 @@ export class RedisLife {
 
   constructor(options: LifeOptions) {
     this.#o = options;
-    this.#control = `${options.prefix}${scripts.FORMAT}:{control}`;
+    this.#control = `${options.prefix}${FORMAT}:{control}`;
+    this.#rules = options.rules;
     this.#watch = new Watch(options.leaseMs);
     this.#sweeper = new Sweeper({
       ...options, call: this.call, watch: this.#watch, quarantineMs: options.limits.quarantineMs,
@@ -113,6 +119,13 @@ export class RedisLife {
     return heard;
   };
 
+  /** The rules in force changed, and what they make readable has been touched. */
+  rules(rules: string): void {
+    if (rules === this.#rules) return;
+    this.#rules = rules;
+    this.nudge();
+  }
+
   /** The number of touches that are remembered grew over its bound. */
   tooMany(): void {
     if (this.#overfull) return;
@@ -123,6 +136,9 @@ export class RedisLife {
   #note({ epoch, member }: Heard & { kind: 'heard' }): void {
     if (this.#epoch !== epoch) {
       this.#epoch = epoch;
+      this.#rulesTold = undefined;
+      // Nobody there knows what its own writes hold, before they are claimed again.
+      this.#ready = false;
       this.nudge();
     }
     if (this.#member && !member) {
@@ -138,7 +154,7 @@ export class RedisLife {
     this.#closed = true;
     this.#wake();
     await this.#running;
-    if (clean && this.#usable()) await this.call(scripts.LEAVE);
+    if (clean && this.#usable()) await this.call(scripts.LEAVE, this.#rules);
     this.#ready = false;
   }
 
@@ -175,7 +191,7 @@ export class RedisLife {
     if (!(await this.#fit(trips))) return leaseMs;
     const member = this.#member && !this.#lapsed() ? await this.#beat() : await this.#join();
     if (!member || !(await this.#claim())) return soon;
-    if (!link.up || link.trips !== trips) return soon;
+    if (!link.up || link.trips !== trips || this.#claimedIn !== this.#epoch) return soon;
     this.#ready = true;
     if (this.#overfull) {
       this.#overfull = !(await prune(this.call, this.#o.limits.touched));
@@ -205,13 +221,15 @@ export class RedisLife {
     let how: readonly string[] = ['ask'];
     for (;;) {
       const sentAt = clock.mono();
-      const heard = await this.call(scripts.JOIN, ...how);
+      const rules = this.#rules;
+      const heard = await this.call(scripts.JOIN, rules, ...how);
       const roster = heard.kind === 'heard' ? parseRoster(heard.rest[0]) : undefined;
       if (heard.kind === 'failed' || roster === undefined) return false;
       if (heard.member) {
         this.#member = true;
         this.#beatAt = sentAt;
         this.#claimedIn = undefined;
+        this.#rulesTold = rules;
         return true;
       }
       this.#watch.see(roster.beats, clock.mono());
@@ -223,9 +241,11 @@ export class RedisLife {
 
   async #beat(): Promise<boolean> {
     const sentAt = this.#o.clock.mono();
-    const heard = await this.call(scripts.BEAT);
+    const news = this.#rules === this.#rulesTold ? '' : this.#rules;
+    const heard = await this.call(scripts.BEAT, news);
     if (heard.kind === 'failed' || !heard.member) return false;
     this.#beatAt = sentAt;
+    if (news !== '') this.#rulesTold = news;
     const roster = parseRoster(heard.rest[0], heard.rest[1]);
     if (roster === undefined) return false;
     await this.#sweeper.sweep(roster, this.#me);
@@ -240,7 +260,7 @@ export class RedisLife {
       if (this.#o.mine.get(id) !== write) continue; // it went on meanwhile
       const heard = write.state === 'open'
         ? await this.call(scripts.INTEND, id, ...write.tags)
-        : await this.call(scripts.TOUCH, id, write.state, ...scripts.reaching(write.tags));
+        : await this.call(scripts.TOUCH, id, ...scripts.touching({ ...write, then: write.state }));
       if (heard.kind === 'failed') return false;
     }
     this.#claimedIn = epoch;

@@ -2,7 +2,7 @@
 // ping has been answered again. Every call is bounded in time, and none of them ever throws.
 import { Redis, ReplyError } from 'ioredis';
 import type { Clock, StoreTrouble } from '../flow/ports.ts';
-import type { Script } from './redis-scripts.ts';
+import type { Script } from './redis-lua.ts';
 
 export type RedisTrouble =
   | 'unreachable' | 'timeout' | 'auth' | 'not-primary' | 'loading' | 'out-of-memory' | 'too-old'

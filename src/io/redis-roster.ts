@@ -1,10 +1,16 @@
-// What a beat or a joining brings back: the members with their beats, and the writes on their way.
-// Reads it strictly; whatever isn't in the known form is no roster.
+// What a beat or a joining brings back: the members with their beats, and whose each write on its
+// way is; and what is in such a write. Reads strictly; what isn't in the known form is nothing.
 
 export interface ListedIntent {
   readonly id: string;
   readonly owner: string;
+}
+
+/** What is in an intent. */
+export interface Intent {
   readonly tags: readonly string[] | 'everything';
+  /** How long its owner wanted it held; 0 where nothing is said of it. */
+  readonly holdMs: number;
 }
 
 export interface Roster {
@@ -27,22 +33,22 @@ export function parseRoster(text: unknown, list?: unknown): Roster | undefined {
   const intents: ListedIntent[] = [];
   const items: readonly unknown[] = Array.isArray(list) ? list : [];
   for (let i = 0; i < items.length; i += 2) {
-    const intent = parseIntent(items[i], items[i + 1]);
-    if (intent !== undefined) intents.push(intent);
+    const [id, owner] = [items[i], items[i + 1]];
+    if (typeof id === 'string' && typeof owner === 'string') intents.push({ id, owner });
   }
   return { text, epoch, beats, intents };
 }
 
-export function parseIntent(id: unknown, json: unknown): ListedIntent | undefined {
-  if (typeof id !== 'string' || typeof json !== 'string') return undefined;
+export function parseIntent(json: unknown): Intent | undefined {
+  if (typeof json !== 'string') return undefined;
   const value = fromJson(json);
   if (typeof value !== 'object' || value === null) return undefined;
-  const { owner, tags, everything } = value as Record<string, unknown>;
-  if (typeof owner !== 'string') return undefined;
-  if (everything === true) return { id, owner, tags: 'everything' };
+  const { tags, everything, holdMs: told } = value as Record<string, unknown>;
+  const holdMs = typeof told === 'number' ? told : 0;
+  if (everything === true) return { tags: 'everything', holdMs };
   // An empty list comes out of Lua as an empty object.
   const list: readonly unknown[] = Array.isArray(tags) ? tags : [];
-  return { id, owner, tags: list.filter((tag) => typeof tag === 'string') };
+  return { tags: list.filter((tag) => typeof tag === 'string'), holdMs };
 }
 
 function fromJson(json: string): unknown {

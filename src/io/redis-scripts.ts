@@ -1,121 +1,6 @@
 // The scripts that run inside Redis: the control part of the promise, each step atomic. Values
-// reach them as KEYS and ARGV only. Each is safe when repeated, late or reordered, and each first
-// makes sure that this is a primary and that the history is the one the epoch was begun in.
-//
-// One hash: format, epoch, replid, seq, floor, count (of the t: fields), members and intents (ids
-// between spaces), held (ids that hold everything), t:<tag> (its last touch), q:<tag> (ids that
-// hold it), i:<id> (an intent as JSON), m:<id> (a member's beat).
-import { createHash } from 'node:crypto';
-
-export interface Script {
-  readonly name: string;
-  readonly lua: string;
-  readonly sha: string;
-}
-
-/** Stands in the keys' names as well, so that versions never meet. */
-export const FORMAT = '1';
-
-// ARGV[1] is the id that a new epoch would get, ARGV[2] the caller's member id. A caller that
-// begins a new epoch is its first member. Only from INFO can a script learn its history.
-const PRELUDE = `
-local control, fresh, me = KEYS[1], ARGV[1], ARGV[2]
-local info = redis.call('INFO', 'replication')
-if not string.find(info, 'role:master', 1, true) then
-  return redis.error_reply('READONLY this server is not the primary')
-end
-local history = string.match(info, 'master_replid:(%x+)')
-if not history then
-  return redis.error_reply('ERR this server does not tell its master_replid')
-end
-local head = redis.call('HMGET', control,
-  'format', 'epoch', 'replid', 'seq', 'floor', 'held', 'members')
-local epoch, seq, floor, held, members =
-  head[2], tonumber(head[4] or nil), tonumber(head[5] or nil), head[6], head[7] or ''
-local function begin()
-  epoch, seq, floor, held, members = fresh, 0, 0, false, ' ' .. me .. ' '
-  redis.call('UNLINK', control)
-  redis.call('HSET', control, 'format', '${FORMAT}', 'epoch', fresh, 'replid', history,
-    'seq', 0, 'floor', 0, 'count', 0, 'members', members, 'm:' .. me, 1)
-end
-if head[1] ~= '${FORMAT}' or not epoch or head[3] ~= history or not seq or not floor then
-  begin()
-end
-local function reply(...)
-  return { epoch, seq, redis.call('HEXISTS', control, 'm:' .. me), ... }
-end
-`;
-
-// Lists of ids, none of which has a space in it: ' a b '.
-const LISTS = `
-local function with(list, id)
-  if not list or list == '' then return ' ' .. id .. ' ' end
-  if string.find(list, ' ' .. id .. ' ', 1, true) then return list end
-  return list .. id .. ' '
-end
-local function without(list, id)
-  local from, to = string.find(list or '', ' ' .. id .. ' ', 1, true)
-  if not from then return list or '' end
-  local rest = string.sub(list, 1, from) .. string.sub(list, to + 1)
-  if rest == ' ' then return '' end
-  return rest
-end
-local function save(field, list)
-  if list == '' then redis.call('HDEL', control, field)
-  else redis.call('HSET', control, field, list) end
-end
-local function get(field) return redis.call('HGET', control, field) end
-local function args(first)
-  local list = {}
-  for i = first, #ARGV do list[#list + 1] = ARGV[i] end
-  return list
-end
-`;
-
-// An intent is held by its name under each of its tags, so that releasing it twice changes nothing.
-const INTENTS = `
-local function each(intent, change, id)
-  if intent.everything then save('held', change(get('held'), id)) end
-  for _, tag in ipairs(intent.tags) do save('q:' .. tag, change(get('q:' .. tag), id)) end
-end
-local function release(id)
-  local raw = get('i:' .. id)
-  if not raw then return end
-  local intent = cjson.decode(raw)
-  if intent.state ~= 'open' then each(intent, without, id) end
-  redis.call('HDEL', control, 'i:' .. id)
-  save('intents', without(get('intents'), id))
-end
-local function keep(id, intent)
-  release(id)
-  if intent.state ~= 'open' then each(intent, with, id) end
-  redis.call('HSET', control, 'i:' .. id, cjson.encode(intent),
-    'intents', with(get('intents'), id))
-end
-local function touch(everything, tags)
-  seq = redis.call('HINCRBY', control, 'seq', 1)
-  if everything then redis.call('HSET', control, 'floor', seq) end
-  local added = 0
-  for _, tag in ipairs(tags) do added = added + redis.call('HSET', control, 't:' .. tag, seq) end
-  return redis.call('HINCRBY', control, 'count', added)
-end
-`;
-
-// ' id=beat' for each member, after the epoch.
-const ROSTER = `
-local function roster()
-  local text = epoch
-  for id in string.gmatch(members, '%S+') do
-    text = text .. ' ' .. id .. '=' .. (get('m:' .. id) or '')
-  end
-  return text
-end
-`;
-
-function script(name: string, ...parts: readonly string[]): Script {
-  const lua = parts.join('');
-  return { name, lua, sha: createHash('sha1').update(lua).digest('hex') };
-}
+// reach them as KEYS and ARGV only. Each is safe when repeated, late or reordered.
+import { INTENTS, LISTS, PRELUDE, ROSTER, RULES, script } from './redis-lua.ts';
 
 /** ARGV[3…]: tags. Adds the newest touch of any of them, and whether one is held. */
 export const LOOK = script('look', PRELUDE, `
@@ -154,53 +39,74 @@ release(ARGV[3])
 return reply()
 `);
 
-/** ARGV[3]: id or nothing, [4]: then, [5]: '1' for everything, [6…]: tags. Adds the t: fields. */
+/**
+ * ARGV[3]: id or nothing, [4]: then, [5]: for how long in ms, or nothing, [6]: '1' for everything,
+ * [7…]: tags. Adds the number of t: fields.
+ */
 export const TOUCH = script('touch', PRELUDE, LISTS, INTENTS, `
-local everything, tags = ARGV[5] == '1', args(6)
+local everything, tags = ARGV[6] == '1', args(7)
 local count = touch(everything, tags)
 if ARGV[3] ~= '' then
   if ARGV[4] == 'done' then release(ARGV[3])
-  else keep(ARGV[3], { owner = me, state = ARGV[4], everything = everything, tags = tags }) end
+  else
+    keep(ARGV[3], { owner = me, state = ARGV[4], holdMs = tonumber(ARGV[5]),
+      everything = everything, tags = tags })
+  end
 end
 return reply(count)
 `);
 
-/** What a touch reaches, as the arguments that end TOUCH. */
-export function reaching(tags: readonly string[] | 'everything'): readonly string[] {
-  return tags === 'everything' ? ['1'] : ['0', ...tags];
+/** All that TOUCH is told after the intent's id. */
+export function touching({ tags, then, holdMs }: {
+  readonly tags: readonly string[] | 'everything';
+  readonly then: string;
+  readonly holdMs: number | undefined;
+}): readonly string[] {
+  const reached = tags === 'everything' ? ['1'] : ['0', ...tags];
+  return [then, holdMs === undefined ? '' : String(holdMs), ...reached];
 }
 
 /**
- * ARGV[3]: how. `ask` enters where everybody left, `enter` if the epoch is still ARGV[4],
- * `new-epoch` begins one if the roster is still ARGV[4]. Adds the roster.
+ * ARGV[3]: its rules, [4]: how. `ask` enters where everybody left, `enter` if the epoch is still
+ * ARGV[5], `new-epoch` begins one if the roster is still ARGV[5]. Adds the roster.
  */
-export const JOIN = script('join', PRELUDE, LISTS, ROSTER, `
+export const JOIN = script('join', PRELUDE, LISTS, RULES, ROSTER, `
 if redis.call('HEXISTS', control, 'm:' .. me) == 0 then
-  if ARGV[3] == 'new-epoch' and ARGV[4] == roster() then
+  if ARGV[4] == 'new-epoch' and ARGV[5] == roster() then
     begin()
-  elseif members == '' or (ARGV[3] == 'enter' and ARGV[4] == epoch) then
+  elseif members == '' or (ARGV[4] == 'enter' and ARGV[5] == epoch) then
+    distrust(ARGV[3])
     members = with(members, me)
     redis.call('HSET', control, 'members', members, 'm:' .. me, 1)
   end
 end
+if redis.call('HEXISTS', control, 'm:' .. me) == 1 then
+  redis.call('HSET', control, 'rules', ARGV[3])
+end
 return reply(roster())
 `);
 
-/** Adds the roster, and the intents as a list: id, JSON, id, JSON, and so on. */
+/**
+ * ARGV[3]: its rules if the store doesn't know them yet, or nothing. Adds the roster, and the
+ * intents as a list: id, owner, id, owner, and so on. What is in them may be large.
+ */
 export const BEAT = script('beat', PRELUDE, LISTS, ROSTER, `
 if redis.call('HEXISTS', control, 'm:' .. me) == 1 then
   redis.call('HINCRBY', control, 'm:' .. me, 1)
+  if ARGV[3] ~= '' then redis.call('HSET', control, 'rules', ARGV[3]) end
 end
 local list = {}
 for id in string.gmatch(get('intents') or '', '%S+') do
   list[#list + 1] = id
-  list[#list + 1] = get('i:' .. id) or ''
+  -- Without parsing it all: inside a tag the quotes would have backslashes before them.
+  list[#list + 1] = string.match(get('i:' .. id) or '', '"owner":"([^"]*)"') or ''
 end
 return reply(roster(), list)
 `);
 
-/** Leaves cleanly. Its intents stay, for whoever sweeps. */
-export const LEAVE = script('leave', PRELUDE, LISTS, `
+/** ARGV[3]: its rules. Leaves cleanly. Its intents stay, for whoever sweeps. */
+export const LEAVE = script('leave', PRELUDE, LISTS, RULES, `
+distrust(ARGV[3])
 redis.call('HSET', control, 'members', without(members, me))
 redis.call('HDEL', control, 'm:' .. me)
 return reply()
@@ -217,8 +123,20 @@ local intent = cjson.decode(raw)
 if intent.owner ~= ARGV[4] then return reply() end
 if ARGV[4] ~= me and (get('m:' .. ARGV[4]) or '') ~= ARGV[5] then return reply() end
 touch(intent.everything, intent.tags)
-keep(ARGV[3], { owner = me, state = 'unknown', everything = intent.everything, tags = intent.tags })
+keep(ARGV[3], { owner = me, state = 'unknown', holdMs = intent.holdMs,
+  everything = intent.everything, tags = intent.tags })
 return reply(raw)
+`);
+
+/** ARGV[3]: an intent. Touches its tags and ends it if it is the caller's. Adds 1 where it did. */
+export const RELEASE = script('release', PRELUDE, LISTS, INTENTS, `
+local raw = get('i:' .. ARGV[3])
+if not raw then return reply(0) end
+local intent = cjson.decode(raw)
+if intent.owner ~= me then return reply(0) end
+touch(intent.everything, intent.tags)
+release(ARGV[3])
+return reply(1)
 `);
 
 /** ARGV[3]: a member that is gone and owns nothing any more, [4]: its beat when last seen. */

@@ -1,11 +1,12 @@
 // Looks after the writes that nobody looks after any more: those of instances that left or went,
 // and those that this one no longer knows of. Each is taken over and touched, then touched again
-// after the quarantine, since the upstream may still have been at work. Drops none before that.
+// after the quarantine, or as late as its writer wanted, since the upstream may still have been at
+// work. Drops none before that, and none that its owner took back.
 import type { Watch } from '../core/promise/watch.ts';
 import type { Clock } from '../flow/ports.ts';
 import type { Call, Mine } from './redis-heard.ts';
-import { parseIntent, type ListedIntent, type Roster } from './redis-roster.ts';
-import { FORGET, reaching, TAKE, TOUCH } from './redis-scripts.ts';
+import { parseIntent, type Intent, type ListedIntent, type Roster } from './redis-roster.ts';
+import { FORGET, RELEASE, TAKE } from './redis-scripts.ts';
 
 export interface SweeperOptions {
   readonly call: Call;
@@ -17,7 +18,7 @@ export interface SweeperOptions {
 }
 
 interface Adopted {
-  readonly tags: ListedIntent['tags'];
+  readonly tags: Intent['tags'];
   readonly dueAt: number;
 }
 
@@ -42,8 +43,8 @@ export class Sweeper {
 
   async sweep(roster: Roster, me: string): Promise<void> {
     this.#watch(roster);
-    const listed = new Set(roster.intents.map((intent) => intent.id));
-    for (const id of this.#adopted.keys()) if (!listed.has(id)) this.#adopted.delete(id);
+    const owners = new Map(roster.intents.map(({ id, owner }) => [id, owner]));
+    for (const id of this.#adopted.keys()) if (owners.get(id) !== me) this.#adopted.delete(id);
     let taken = 0;
     for (const intent of roster.intents) {
       if (taken === TAKEN_AT_ONCE) return;
@@ -67,20 +68,21 @@ export class Sweeper {
     const { call, clock, quarantineMs, watch } = this.#o;
     const heard = await call(TAKE, id, owner, watch.beat(owner));
     if (heard.kind === 'failed') return false;
-    const intent = parseIntent(id, heard.rest[0]);
+    const intent = parseIntent(heard.rest[0]);
     if (intent === undefined) return true; // it moved meanwhile
-    this.#adopted.set(id, { tags: intent.tags, dueAt: clock.mono() + quarantineMs });
-    this.#tell(intent.tags);
+    const { tags, holdMs } = intent;
+    this.#adopted.set(id, { tags, dueAt: clock.mono() + Math.max(quarantineMs, holdMs) });
+    this.#tell(tags);
     return true;
   }
 
   async #release(): Promise<boolean> {
     for (const [id, { tags, dueAt }] of [...this.#adopted]) {
       if (this.#o.clock.mono() < dueAt) continue;
-      const heard = await this.#o.call(TOUCH, id, 'done', ...reaching(tags));
+      const heard = await this.#o.call(RELEASE, id);
       if (heard.kind === 'failed') return false;
       this.#adopted.delete(id);
-      this.#tell(tags);
+      if (heard.rest[0] === 1) this.#tell(tags);
     }
     return true;
   }
@@ -96,7 +98,7 @@ export class Sweeper {
     }
   }
 
-  #tell(tags: ListedIntent['tags']): void {
+  #tell(tags: Intent['tags']): void {
     this.#o.swept(tags === 'everything' ? [] : tags);
   }
 }

@@ -18,6 +18,8 @@ export interface RedisStoreOptions {
   readonly prefix: string;
   readonly clock: Clock;
   readonly leaseMs: number;
+  /** Stands for the rules in force: what was kept under others is not trusted. */
+  readonly rules: string;
   readonly limits: Pick<Limits, 'touched' | 'entryLifeMs' | 'quarantineMs'>;
   /** Bounds every single call. */
   readonly budgetMs: number;
@@ -28,7 +30,7 @@ export interface RedisStoreOptions {
 const TOLD_AGAIN_MS = 10_000;
 
 export function redisStore(options: RedisStoreOptions): Store {
-  const { url, prefix, clock, leaseMs, limits, budgetMs } = options;
+  const { url, prefix, clock, leaseMs, rules, limits, budgetMs } = options;
   const mine: Mine = new Map();
   const swept: ((tags: readonly string[]) => void)[] = [];
   const tell = sparingly(options);
@@ -41,7 +43,7 @@ export function redisStore(options: RedisStoreOptions): Store {
     ...shared, strict: false, onUp: () => undefined, onDown: () => undefined,
   });
   const life: RedisLife = new RedisLife({
-    link, clock, prefix, leaseMs, limits, mine, tell,
+    link, clock, prefix, leaseMs, rules, limits, mine, tell,
     swept: (tags) => swept.forEach((callback) => callback(tags)),
   });
   life.start();
@@ -54,6 +56,7 @@ export function redisStore(options: RedisStoreOptions): Store {
       return { kind: 'redis', state, because: life.unfit ? 'too-old' : link.because };
     },
     onSwept: (callback) => void swept.push(callback),
+    rules: (rules) => life.rules(rules),
     async close({ clean }) {
       await life.close(clean);
       link.close();

@@ -5,7 +5,9 @@ import { readFileSync } from 'node:fs';
 import { errors, Pool, type Dispatcher } from 'undici';
 import type { Fields } from '../core/http/message.ts';
 import type { UpstreamConfig } from '../core/rules/config.ts';
-import type { Clock, Ear, Fetch, Fetched, FetchFailure, Upstream } from '../flow/ports.ts';
+import type {
+  ByteStream, Clock, Ear, Fetch, Fetched, FetchFailure, Upstream,
+} from '../flow/ports.ts';
 import { Reception } from './reception.ts';
 
 /** An idle connection is closed before the addresses behind a name may have changed for long. */
@@ -14,7 +16,12 @@ const CLIENT_TTL_MS = 30_000;
 /** Each 1xx starts the time for the head anew, so that they must have an end. */
 const INFORMATIONAL_MAX = 32;
 
+/** undici's own time-outs come first; this much later the wait for the head is over anyhow. */
+const HEAD_MARGIN_MS = 1000;
+
 export interface Upstreams extends Upstream {
+  /** Lets the connections go whose options no configuration names any more. */
+  keepOnly(configs: readonly UpstreamConfig[]): void;
   close(): Promise<void>;
 }
 
@@ -23,30 +30,51 @@ export function undiciUpstream(
   { clock, ear }: { clock: Clock; ear: Ear },
 ): Upstreams {
   const pools = new Map<string, Pool>();
-  const poolOf = (config: UpstreamConfig): Pool => {
+  const ending = new Set<Pool>();
+  const poolOf = (config: UpstreamConfig): Pool | undefined => {
     const id = JSON.stringify(config);
     let pool = pools.get(id);
-    if (pool === undefined) pools.set(id, pool = openPool(config));
+    try {
+      if (pool === undefined) pools.set(id, pool = openPool(config));
+    } catch (error) {
+      ear.trouble('config', { upstream: config.url, error });
+    }
     return pool;
+  };
+  const attemptOf = (request: Fetch, config: UpstreamConfig, headBy: number): Promise<Attempt> => {
+    const pool = poolOf(config);
+    return pool === undefined ? Promise.resolve(UNOPENED) : once(pool, request, { clock, headBy });
   };
   return {
     async fetch(request) {
       const startedAt = clock.mono();
-      const pool = poolOf(request.route?.upstream ?? defaultUpstream());
-      let attempt = await once(pool, request, clock);
+      const config = request.route?.upstream ?? defaultUpstream();
+      const headMs = config.connectTimeoutMs + config.headersTimeoutMs + HEAD_MARGIN_MS;
+      let attempt = await attemptOf(request, config, startedAt + headMs);
       // RFC 9110 §9.2.2: safe requests may be sent again, where a connection that was kept alive
       // closed before any byte of the answer came.
       const again = request.safe && request.body === undefined && request.signal?.aborted !== true;
       if (again && attempt.kind === 'failed' && attempt.because === 'reset' && attempt.untouched) {
-        attempt = await once(pool, request, clock);
+        attempt = await attemptOf(request, config, startedAt + headMs);
       }
       const result = attempt.kind === 'failed' ? attempt.because : attempt.status;
       const pattern = request.route?.pattern ?? '';
       ear.upstreamRequest(request.cause, pattern, clock.mono() - startedAt, result);
       return attempt;
     },
+    keepOnly(configs) {
+      const named = new Set(configs.map((config) => JSON.stringify(config)));
+      for (const [id, pool] of pools) {
+        if (named.has(id)) continue;
+        pools.delete(id);
+        ending.add(pool);
+        // What is under way ends first.
+        pool.close().catch((error: unknown) => ear.trouble('assertion', { error }))
+          .finally(() => ending.delete(pool));
+      }
+    },
     async close() {
-      await Promise.all([...pools.values()].map((pool) => pool.destroy()));
+      await Promise.all([...pools.values(), ...ending].map((pool) => pool.destroy()));
     },
   };
 }
@@ -77,13 +105,20 @@ type Attempt =
   /** `untouched`: no byte of an answer came. */
   | (Extract<Fetched, { kind: 'failed' }> & { readonly untouched: boolean });
 
-function once(pool: Pool, request: Fetch, clock: Clock): Promise<Attempt> {
+/** There is nothing to send anything over. */
+const UNOPENED = { kind: 'failed', because: 'refused', sent: false, untouched: true } as const;
+
+/** `headBy`: the monotonic moment at which the head must have come. */
+function once(
+  pool: Pool, request: Fetch, { clock, headBy }: { clock: Clock; headBy: number },
+): Promise<Attempt> {
   const { promise, resolve } = Promise.withResolvers<Attempt>();
   const reception = new Reception();
   let headed = false;
   let informed = 0;
   const end = (because: FetchFailure | undefined): void => {
     cancelDeadline?.();
+    headTimer.cancel();
     request.signal?.removeEventListener('abort', onAbort);
     if (because === undefined || headed) return;
     const sent = reception.started && because !== 'refused';
@@ -98,6 +133,7 @@ function once(pool: Pool, request: Fetch, clock: Clock): Promise<Attempt> {
   const cancelDeadline = request.deadlineMs === undefined
     ? undefined
     : clock.after(request.deadlineMs, () => abort('timeout'));
+  const headTimer = waitForHead(clock, headBy, () => abort('timeout'));
   request.signal?.addEventListener('abort', onAbort, { once: true });
   const handler = {
     onRequestStart: (controller) => reception.start(controller),
@@ -113,6 +149,7 @@ function once(pool: Pool, request: Fetch, clock: Clock): Promise<Attempt> {
         return;
       }
       headed = true;
+      headTimer.cancel();
       const { body } = reception;
       const trailers = (): Fields => reception.trailers;
       resolve({ kind: 'answer', status, reason: reasonOf(reason), fields, body, trailers });
@@ -129,8 +166,46 @@ function once(pool: Pool, request: Fetch, clock: Clock): Promise<Attempt> {
     },
   } satisfies Dispatcher.DispatchHandler & { onResponseStarted: () => void };
   if (request.signal?.aborted === true) onAbort();
-  else dispatch(pool, request, handler, () => end('broken'));
+  else dispatch(pool, pushing(request, headTimer.again), handler, () => end('broken'));
   return promise;
+}
+
+interface HeadTimer {
+  /** Starts the whole time anew. */
+  again(): void;
+  cancel(): void;
+}
+
+/** undici bounds no wait in its queue, so that the head has a time of its own. */
+function waitForHead(clock: Clock, headBy: number, over: () => void): HeadTimer {
+  const ms = Math.max(0, headBy - clock.mono());
+  let cancel: (() => void) | undefined = clock.after(ms, over);
+  return {
+    again() {
+      if (cancel === undefined) return;
+      cancel();
+      cancel = clock.after(ms, over);
+    },
+    cancel() {
+      cancel?.();
+      cancel = undefined;
+    },
+  };
+}
+
+/** While the client still sends its body, no head can be expected. */
+function pushing(request: Fetch, onPiece: () => void): Fetch {
+  const { body } = request;
+  if (body === undefined || body instanceof Uint8Array) return request;
+  return { ...request, body: told(body, onPiece) };
+}
+
+async function* told(body: ByteStream, onPiece: () => void): ByteStream {
+  for await (const piece of body) {
+    onPiece();
+    yield piece;
+  }
+  onPiece();
 }
 
 function dispatch(

@@ -145,7 +145,7 @@ t.test('the mode is switched while the gateway runs', async (t) => {
     t.equal(fake.gateway.mode, mode);
     t.match(await call(admin, 'GET /readyz'), { json: { mode } });
   }
-  t.same(fake.touches.map(({ tags }) => tags), ['everything'], 'writes were passed unseen');
+  t.same(fake.touches, [], 'writes touch in every mode, so that nothing is owed');
 });
 
 t.test('an unknown mode changes nothing', async (t) => {

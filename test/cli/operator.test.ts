@@ -30,7 +30,7 @@ t.test('a refresh is done and printed', async (t) => {
   t.same(await call(refresh, ['/posts/7', 'tag:a', '--admin', admin]), {
     code: 0,
     out: [
-      'made invalid: 2; entries being fetched again: 0',
+      'tags made invalid: 2; entries being fetched again: 0',
       '  /posts/:id id=7',
       '  tag:a',
     ],
@@ -44,7 +44,7 @@ t.test('a purge is done and printed', async (t) => {
   const { port } = await opened(t, fake);
   const env = { EVERFRESH_ADMIN: `localhost:${port}` };
   t.same(await call(purge, ['/posts'], env), {
-    code: 0, out: ['made invalid: 1', '  /posts'], err: [],
+    code: 0, out: ['tags made invalid: 1', '  /posts'], err: [],
   });
   t.equal(fake.touches.length, 1);
 });
@@ -115,7 +115,7 @@ t.test('an order that the store was not told of fails, and is printed all the sa
   const { port } = await opened(t, fake);
   const { code, out, err } = await call(purge, ['/posts', '--admin', `127.0.0.1:${port}`]);
   t.equal(code, 1);
-  t.same(out, ['made invalid: 1', '  /posts']);
+  t.same(out, ['tags made invalid: 1', '  /posts']);
   t.match(err, [/the store can't be told now/]);
 });
 

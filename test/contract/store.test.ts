@@ -21,7 +21,7 @@ const kinds: Record<string, Make> = {
   redis: async () => {
     const store = redisStore({
       url: redis.url, prefix: `${randomUUID()}:`, clock: realClock, leaseMs: 2000, limits,
-      budgetMs: 5000, onTrouble: () => undefined,
+      budgetMs: 5000, rules: 'rules', onTrouble: () => undefined,
     });
     await until(() => store.state().state === 'ready', { what: 'the store to be ready' });
     return store;

@@ -2,7 +2,7 @@
 // said.
 import t from 'tap';
 import { reachOf, readsBodies, writeRules } from '../../src/core/plan/reach.ts';
-import { unwatched } from '../../src/core/plan/unwatched.ts';
+import { rulesHash, unwatched } from '../../src/core/plan/unwatched.ts';
 import type { Config } from '../../src/core/rules/config.ts';
 import { compileFinder } from '../../src/core/rules/match.ts';
 import { parseRules } from '../../src/core/rules/parse.ts';
@@ -157,4 +157,18 @@ t.test('a reload touches the routes that nobody watched', async (t) => {
   t.same(unwatched(more, base), ['/posts/:id'], 'it takes the paths of the narrower one back');
   const writesOnly = configOf({ '/posts': { POST: { refresh: [] } }, '/posts/:id': READ });
   t.same(unwatched(writesOnly, base), ['/posts']);
+});
+
+t.test('two files have one hash of rules where neither leaves the other unwatched', (t) => {
+  const base = configOf({ '/posts': READ, '/posts/:id': READ });
+  const turned = configOf({ '/posts/:id': READ, '/posts': { ...READ, POST: { refresh: [] } } });
+  t.equal(rulesHash(turned), rulesHash(base), 'the order and the writes of a read are nothing');
+  const others = [
+    configOf({ '/posts': READ }),
+    configOf({ '/posts': READ, '/posts/:id': { PUT: { refresh: ['/posts'] } } }),
+    configOf({ '/posts': READ, '/posts/:id': READ, '/posts/top': { PUT: { refresh: [] } } }),
+    configOf(undefined),
+  ];
+  t.equal(new Set([base, ...others].map(rulesHash)).size, others.length + 1);
+  t.end();
 });

@@ -45,6 +45,7 @@ t.test('a write that refreshes nothing, and a target that nobody reads, are told
 `).said, [
     'routes.yaml:3:20: warning: `POST /posts` refreshes nothing but its own URL',
     'routes.yaml:4:38: warning: nobody reads `/jobs`: it has no `GET`',
+    'routes.yaml:4:45: warning: no read has the tag `x`',
     'routes.yaml:5:31: warning: nobody reads `/jobs/* (/jobs/:id)`: it has no `GET`',
   ]);
 });
@@ -128,4 +129,18 @@ t.test('the nearest name is one that a slip of the finger explains', async (t) =
   t.equal(nearest('get', names), 'GET');
   t.equal(nearest('banana', names), undefined);
   t.equal(nearest('x'.repeat(100_000), names), undefined);
+});
+
+t.test('a tag that no read can have is warned of, with the nearest that one has', (t) => {
+  const parsed = parseRules([
+    'upstream: http://localhost:1',
+    'routes:',
+    '  /a: { GET: { tags: [items, "by:{response.body.author}:x"] } }',
+    '  /b: { POST: { refresh: ["tag:itmes", "tag:items", "tag:by:7:x", "tag:by:7"] } }',
+  ].join('\n'), { file: 'routes.yaml', env: {} });
+  t.same(parsed.kind === 'ok' && parsed.warnings.map(printProblem), [
+    'routes.yaml:4:27: warning: no read has the tag `itmes` (did you mean `items`?)',
+    'routes.yaml:4:67: warning: no read has the tag `by:7`',
+  ]);
+  t.end();
 });

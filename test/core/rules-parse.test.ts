@@ -53,7 +53,7 @@ t.test('an upstream alone is a whole configuration, with every default', async (
   t.same(limits, {
     urlBytes: 8192, headerBytes: 16_384, headerCount: 100, queryParameters: 500,
     requestTimeoutMs: 60_000, headersTimeoutMs: 15_000, keepAliveTimeoutMs: 65_000,
-    connections: 10_000, writeBodyBytes: 1_048_576, responseBodyBytes: 1_048_576,
+    sendTimeoutMs: 30_000, connections: 10_000, writeBodyBytes: 1_048_576, responseBodyBytes: 1_048_576,
     writesPerClient: 64, writes: 1000, newVariantsPerMinute: 6000, tagsPerEntry: 64,
     touched: 100_000, remembered: 10_000, entryLifeMs: 86_400_000, refreshConcurrency: 32,
     storeBudgetMs: 500, drainMs: 10_000, quarantineMs: 60_000,
@@ -212,6 +212,21 @@ routes:
     'routes.yaml:6:23: the target `/post` names no route (did you mean `/posts`?)',
     'routes.yaml:7:5: unknown method `get` (did you mean `GET`?)',
   ]);
+});
+
+t.test('a read whose `headers` name a credential is wrong, at its own place', async (t) => {
+  const rules = (headers: string, more = ''): string =>
+    `${UP}${more}\nroutes:\n  /posts:\n    GET: { ttl: 1h, headers: [${headers}] }\n`;
+  const said = (name: string, place: string): string =>
+    `routes.yaml:${place}: \`headers\` names \`${name}\`, which says who is asking: `
+      + 'answers that differ by reader are not in this version';
+  for (const name of ['authorization', 'cookie', 'x-api-key']) {
+    t.same(problems(rules(`x-a, ${name.toUpperCase()}`)), [said(name, '5:21')]);
+  }
+  const named = 'credentials: { headers: [X-Who] }';
+  t.same(problems(rules('x-who', named)), [said('x-who', '5:21')]);
+  t.same(problems(rules('x-api-key', named)), [], 'it is none by this file');
+  t.same(problems(`${UP}defaults: { headers: [cookie] }\n`), [said('cookie', '2:13')]);
 });
 
 t.test('each wrong line is told as what it is', async (t) => {

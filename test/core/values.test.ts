@@ -128,3 +128,17 @@ t.test('a JSON name that stands twice is not read, since the upstream may take t
   t.same(read(once), { a: { id: 1 }, b: [{ id: 2 }], c: 'x":' });
   t.end();
 });
+
+t.test('a body that is nested too deeply to be walked through is not read', (t) => {
+  const hole = 'a.b';
+  for (const depth of [400, 2_000, 10_000, 200_000]) {
+    const nested = (open: string, close: string): string =>
+      `${open.repeat(depth)}1${close.repeat(depth)}`;
+    t.equal(fromBody(hole, nested('[', ']')), undefined);
+    t.equal(fromBody(hole, `{"a":${nested('[', ']')}}`), undefined);
+    t.equal(fromBody(hole, nested('{"a":', '}')), undefined);
+    t.equal(fromBody(hole, '['.repeat(depth)), undefined, 'nor where it never ends');
+  }
+  t.same(fromBody(hole, `{"a":{"b":7},"c":${'['.repeat(50)}${']'.repeat(50)}}`), ['7']);
+  t.end();
+});

@@ -113,3 +113,60 @@ t.test('what nobody will read is ended', (t) => {
   t.strictSame(concat([], 0), new Uint8Array());
   t.end();
 });
+
+t.test('kept no longer, it streams at its reader’s pace, with every byte', async (t) => {
+  const from = source();
+  const spool = new Spool(from.body, 10);
+  await from.give('abc');
+  spool.stopKeeping();
+  t.match(await spool.gathered, { kind: 'too-slow' });
+  t.notOk(from.state.left, 'its reader may still come');
+  const reader = spool.reader()[Symbol.asyncIterator]();
+  t.match(await reader.next(), { value: Buffer.from('abc') });
+  const second = reader.next();
+  await from.give('def');
+  t.match(await second, { value: Buffer.from('def') });
+  t.equal(from.state.asked, 2, 'not read on by itself');
+  const third = reader.next();
+  await from.give('over the bound that it had');
+  t.match(await third, { value: Buffer.from('over the bound that it had') });
+  const last = reader.next();
+  await from.end();
+  t.match(await last, { done: true });
+});
+
+t.test('kept no longer, it ends as it would have ended', async (t) => {
+  for (const breaks of [false, true]) {
+    const from = source();
+    const spool = new Spool(from.body, 10);
+    await from.give('abc');
+    spool.stopKeeping();
+    const reading = textOf(spool.reader());
+    const end = breaks ? t.rejects(reading, /broke off/) : reading;
+    await (breaks ? from.fail() : from.end());
+    t.equal(await end === 'abc', !breaks);
+  }
+});
+
+t.test('kept no longer, it is cancelled without a reader, also while a chunk is due', async (t) => {
+  for (const order of ['leaves first', 'leaves later']) {
+    const from = source();
+    const spool = new Spool(from.body, 10);
+    await from.give('abc');
+    if (order === 'leaves first') spool.leave();
+    else spool.stopKeeping();
+    t.notOk(from.state.left);
+    if (order === 'leaves first') spool.stopKeeping();
+    else spool.leave();
+    t.ok(from.state.left, order);
+  }
+});
+
+t.test('what is whole already is not kept any less for that', async (t) => {
+  const from = source();
+  const spool = new Spool(from.body, 10);
+  await from.give('abc');
+  await from.end();
+  spool.stopKeeping();
+  t.match(await spool.gathered, { kind: 'whole' });
+});

@@ -121,6 +121,18 @@ t.test('a broken file leaves the last good one', async (t) => {
   t.equal(ttlOf(source.current()), 7_200_000);
 });
 
+t.test('a refusal is told once, whatever else stirs in the folder, and so is its end', async (t) => {
+  const { source, file, next } = await open(t, text('1h'));
+  writeFileSync(file, text('1 hour'));
+  t.match(await next(), { kind: 'refused' });
+  for (let line = 0; line < 20; line += 1) {
+    writeFileSync(join(file, '..', 'gateway.log'), `${line}`);
+    await source.reload();
+  }
+  writeFileSync(file, text('1h'));
+  t.match(await next(), { kind: 'loaded', because: 'same' });
+});
+
 t.test('a change that needs a restart is refused as a whole, with its place', async (t) => {
   const { source, file } = await open(t, text('1h', 'memory: 64mb'));
   const cases: [more: string, key: string][] = [
@@ -129,18 +141,35 @@ t.test('a change that needs a restart is refused as a whole, with its place', as
     ['memory: 64mb\nstore: redis://localhost', 'store'],
     ['memory: 64mb\ntls: { cert: a, key: b }', 'tls'],
     ['memory: 32mb', 'memory'],
+    ['memory: 64mb\nlease: 3s', 'lease'],
+    ['memory: 64mb\nfast_path: off', 'fast_path'],
+    ...[
+      'header: 8kb', 'request_timeout: 1s', 'headers_timeout: 1s', 'keep_alive_timeout: 1s',
+      'connections: 10', 'touched: 200', 'remembered: 5', 'entry_life: 2d', 'store_budget: 1s',
+      'quarantine: 5s',
+    ].map((limit): [string, string] => [
+      `memory: 64mb\nlimits: { url: 4kb, ${limit} }`, `limits.${limit.split(':')[0]!}`,
+    ]),
   ];
   for (const [more, key] of cases) {
     writeFileSync(file, text('2h', more));
     const outcome = await source.reload();
     t.match(outcome, { kind: 'refused', because: 'needs-restart' });
     const said = outcome.kind === 'refused' ? outcome.problems.map(printProblem) : [];
-    t.match(said, [new RegExp(`routes.yaml:[23]:1: a change of \`${key}\` needs a restart`)]);
+    t.match(said, [new RegExp(`routes.yaml:[23]:\\d+: a change of \`${key}\` needs a restart`)]);
     t.equal(said.length, 1);
     t.equal(ttlOf(source.current()), 3_600_000);
   }
   writeFileSync(file, text('2h'));
   t.match(await source.reload(), { problems: [{ line: 1, message: /`memory` needs a restart/ }] });
+});
+
+t.test('limits that are asked anew are changed at once, also by a longer `ttl`', async (t) => {
+  const { source, file } = await open(t, text('1h'));
+  const limits = 'send_timeout: 5s, drain: 1s, url: 4kb, header_count: 50, writes: 5';
+  writeFileSync(file, text('7d', `limits: { ${limits} }`));
+  t.match(await source.reload(), { kind: 'loaded', because: 'changed' });
+  t.match(source.current().limits, { sendTimeoutMs: 5000, drainMs: 1000, writes: 5 });
 });
 
 t.test('a reload that changes nothing tells nobody', async (t) => {

@@ -67,7 +67,7 @@ void t.test('a process that is killed is one that just goes', async (t) => {
     import { realClock } from ${JSON.stringify(new URL('../redis.ts', import.meta.url))};
     const store = redisStore({
       url: ${JSON.stringify(redis.url)}, prefix: 'test:', clock: realClock, leaseMs: 300,
-      limits: ${JSON.stringify(limits)}, budgetMs: 1000, onTrouble() {},
+      limits: ${JSON.stringify(limits)}, budgetMs: 1000, rules: 'rules', onTrouble() {},
     });
     const known = setInterval(async () => {
       if (store.state().state !== 'ready') return;
@@ -165,4 +165,53 @@ void t.test('one that owes a touch does not leave cleanly', async (t) => {
   const next = openVirtual(t, redis.url);
   await ready(next.store, next.clock);
   t.not((await look(next.store, 'a')).epoch, epoch, 'nothing of what was kept is trusted');
+});
+
+void t.test('a write that its owner took back is released by its owner alone', async (t) => {
+  const redis = await server(t);
+  const quarantineMs = 4000;
+  const change = { limits: { ...limits, quarantineMs } };
+  const first = openVirtual(t, redis.url, change);
+  const second = openVirtual(t, redis.url, change);
+  await ready(first.store, first.clock);
+  await ready(second.store, first.clock, second.clock);
+  await sure(first.store.control.intend('w1', ['a']));
+  const swept: (readonly string[])[] = [];
+  second.store.onSwept((tags) => swept.push(tags));
+  await until(() => swept.length === 1, { clocks: [second.clock] });
+  const clocks = [first.clock, second.clock];
+  // It was only asleep.
+  first.clock.advance(LEASE_MS + 1);
+  await until(() => first.store.state().state === 'joining');
+  await ready(first.store, ...clocks);
+  const now = second.clock.mono();
+  await until(() => second.clock.mono() > now + quarantineMs * 2, { clocks });
+  t.equal(swept.length, 1, 'nobody else ends it');
+  t.match(await look(second.store, 'a'), { newest: 1, held: true });
+  await sure(first.store.control.touch({ intent: 'w1', tags: ['a'], then: 'done' }));
+  t.match(await look(second.store, 'a'), { newest: 2, held: false });
+});
+
+void t.test('a write that settles longer than the quarantine is held as long', async (t) => {
+  const redis = await server(t);
+  const [quarantineMs, holdMs] = [1000, 10_000];
+  const change = { limits: { ...limits, quarantineMs } };
+  const first = openVirtual(t, redis.url, change);
+  const second = openVirtual(t, redis.url, change);
+  await ready(first.store, first.clock);
+  await ready(second.store, first.clock, second.clock);
+  const touch = { intent: 'w1', tags: ['a'], then: 'settling', holdMs } as const;
+  await sure(first.store.control.touch(touch));
+  await client(t, redis.url).flushall(); // it is claimed again as it was
+  await until(async () => (await first.store.control.look(['a'])).kind === 'known', {
+    clocks: [first.clock, second.clock],
+  });
+  await ready(second.store, first.clock, second.clock);
+  const swept: (readonly string[])[] = [];
+  second.store.onSwept((tags) => swept.push(tags));
+  await until(() => swept.length === 1, { clocks: [second.clock] });
+  const taken = second.clock.mono();
+  await until(() => swept.length === 2, { clocks: [second.clock], stepMs: 20 });
+  t.ok(second.clock.mono() - taken >= holdMs, 'its time went by in full');
+  t.equal((await look(second.store, 'a')).held, false);
 });

@@ -97,6 +97,21 @@ void t.test('writes under way are recorded again in a new epoch', async (t) => {
   t.equal(await raw.hget('test:1:{control}', 'i:ended'), null);
 });
 
+for (const command of [['flushall'], ['del', 'test:1:{control}']] as const) {
+  void t.test(`${command[0]}: what was held is never known as free`, async (t) => {
+    const redis = await server(t);
+    const { store } = open(t, { url: redis.url });
+    const raw = client(t, redis.url);
+    await ready(store);
+    await sure(store.control.touch({ intent: 'held', tags: ['b'], then: 'settling' }));
+    for (let round = 0; round < 5; round += 1) {
+      await raw.call(...(command as unknown as [string, ...string[]]));
+      t.strictSame(await store.control.look(['b']), { kind: 'unknown', because: 'store-joining' });
+      t.match(await look(store, 'b'), { held: true, newest: 1 });
+    }
+  });
+}
+
 void t.test('a server that hangs costs one budget, then nothing until it answers', async (t) => {
   const redis = await server(t);
   const { store, troubles } = open(t, { url: redis.url, budgetMs: 150, leaseMs: 300 });

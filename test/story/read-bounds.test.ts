@@ -3,7 +3,7 @@
 import t from 'tap';
 import { get, type IncomingMessage } from 'node:http';
 import { once } from 'node:events';
-import { Barrier, FORMS, json, stage, until } from '../play.ts';
+import { Barrier, FORMS, inside, json, stage, until, watch } from '../play.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 
 const SMALL = 'routes:\n  /posts:\n    GET: { ttl: 1h, max_body: 1kb }\n';
@@ -172,4 +172,64 @@ t.test('who collapses onto an answer over the bound makes no room for it either'
   const told = (await Promise.all(readers)).map(({ cache }) => cache.split('; ').at(-1));
   t.strictSame(new Set(told), new Set(['collapsed', 'detail="too-many-variants"']));
   t.equal(s.composed!.gateway.ledger.variants('/posts'), 1);
+});
+
+t.test('a body without an end holds nobody up for longer than ten seconds', async (t) => {
+  const clock = new VirtualClock();
+  const grow = new Barrier();
+  let ended = 0;
+  const s = await stage(t, {
+    clock,
+    rules: SMALL,
+    async script(_request, response) {
+      response.on('close', () => void (ended += 1));
+      response.writeHead(200);
+      response.write('small ');
+      await grow.pass();
+      response.write('chunks');
+    },
+  });
+  const leader = watch(s.url, 'GET', '/posts');
+  await until(() => (clock.advance(1), leader.body() === 'small '), 'the leader has its stream');
+  const waiter = watch(s.url, 'GET', '/posts');
+  await inside(s, 2);
+  t.equal(s.seen.length, 1, 'who comes later waits for its end');
+  clock.advance(10_000);
+  t.equal(await waiter.head, 200, 'and goes by itself where there is none');
+  t.equal(s.seen.length, 2);
+  const third = watch(s.url, 'GET', '/posts');
+  t.equal(await third.head, 200, 'nobody waits for it a second time');
+  grow.open();
+  await until(() => leader.body() === 'small chunks', 'the leader’s stream goes on');
+  t.equal(ended, 0);
+  for (const reader of [leader, waiter, third]) reader.leave();
+  await until(() => ended === 3, 'nothing is fetched for nobody');
+  t.equal(s.composed!.gateway.flights.size, 0);
+});
+
+t.test('a body without an end that nobody reads any more is not fetched for ever', async (t) => {
+  const clock = new VirtualClock();
+  const ended: string[] = [];
+  let gets = 0;
+  const s = await stage(t, {
+    clock,
+    rules: 'routes:\n  /posts:\n    GET: { ttl: 1h }\n    POST: { refresh: [/posts] }\n',
+    script({ method, url }, response) {
+      if (method === 'POST' || (url === '/posts' && (gets += 1) === 1)) return json(response, {});
+      response.on('close', () => void ended.push(url!));
+      response.writeHead(200).write('small ');
+    },
+  });
+  await s.get('/posts');
+  await s.send('POST', '/posts', {});
+  await until(() => s.count('GET /posts') === 2, 'the refresh');
+  const leader = watch(s.url, 'GET', '/posts?page=2');
+  await until(() => (clock.advance(1), leader.body() === 'small '), 'the leader has its stream');
+  leader.leave();
+  await inside(s, 0);
+  t.equal(s.composed!.gateway.flights.size, 2);
+  t.same(ended, []);
+  clock.advance(10_000);
+  await until(() => ended.length === 2, 'both are ended');
+  await until(() => s.composed!.gateway.flights.size === 0, 'and waited for by nobody');
 });

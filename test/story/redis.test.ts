@@ -148,3 +148,17 @@ t.test('where the operator says refuse, a touch that nobody confirms is a 504', 
   await ready(s);
   t.match((await s.get('/posts')).body, /post 2/, 'and it was touched before anything is used');
 });
+
+t.test('a write through an instance that only observes is seen by the others', async (t) => {
+  const redis = await startRedis();
+  t.teardown(() => redis.stop());
+  const a = await stage(t, { rules: on(redis.url), script: list() });
+  for (const mode of ['observe', 'off']) {
+    const b = await stage(t, { rules: `mode: ${mode}\n${on(redis.url)}`, behind: a });
+    await Promise.all([ready(a), ready(b)]);
+    await until(() => isHit(a), { what: 'a hit' });
+    const written = await b.send('POST', '/posts', {});
+    t.equal((await a.get('/posts')).body, written.body, mode);
+    await b.leave();
+  }
+});

@@ -1,6 +1,7 @@
 // When the writer is answered: never before the touch, not the last byte of a streaming answer
 // before
 // the second touch, with `wait` after the refreshes. A writer that leaves does not end its write.
+import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { setImmediate as soon } from 'node:timers/promises';
 import t from 'tap';
 import { Barrier, FORMS, json, type Script, type Stage, stage, until, watch } from '../play.ts';
@@ -223,4 +224,47 @@ t.test('with `settle` answers are not kept for so long, then refreshed', async (
   clock.advance(1);
   await until(() => s.count('GET /posts') === seen + 1, 'the refresh when it has settled');
   await until(async () => /hit/.test((await s.get('/posts')).cache), 'kept again');
+});
+
+t.test('a writer that stops reading holds nothing after the write’s deadline', async (t) => {
+  const clock = new VirtualClock();
+  const s = await stage(t, {
+    clock,
+    rules: `write_deadline: 10s\n${RULES}`,
+    script: serials((_request, response) => {
+      response.writeHead(201, { 'content-type': 'text/plain' });
+      response.end(Buffer.alloc(64 * 1024 * 1024, 'x'));
+    }),
+  });
+  await s.get('/posts');
+  const { hostname, port } = new URL(s.url);
+  const request = httpRequest({ hostname, port, method: 'POST', path: '/posts', agent: false });
+  t.teardown(() => void request.destroy());
+  request.on('error', () => undefined);
+  const response = await new Promise<IncomingMessage>((resolve) => {
+    request.on('response', resolve).end();
+  });
+  t.equal(response.statusCode, 201);
+  const { gateway } = s.composed!;
+  t.equal(gateway.writers.all, 1, 'a write is under way until its answer is over');
+  const steps: string[] = [];
+  const touch = gateway.store.control.touch.bind(gateway.store.control);
+  gateway.store.control.touch = (step) => {
+    steps.push(step.then);
+    return touch(step);
+  };
+  clock.advance(9_900);
+  await turns();
+  t.same(steps, []);
+  t.match((await s.get('/posts')).cache, /held/);
+  clock.advance(100);
+  await until(() => gateway.writers.all === 0, 'the write is over');
+  t.same(steps, ['unknown'], 'as of an answer that breaks');
+  clock.advance(60_000);
+  await until(async () => /hit/.test((await s.get('/posts')).cache), 'kept again');
+  t.same(steps, ['unknown', 'done']);
+  let broken = false;
+  response.on('error', () => void (broken = true)).resume();
+  await until(() => response.closed, 'the end');
+  t.ok(broken, 'and it gets no end that looks whole');
 });

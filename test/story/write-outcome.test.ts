@@ -1,7 +1,8 @@
 // What is touched follows from what came of the write: nothing where it was refused, at once and
 // once more after a quarantine where nobody knows.
+import { setImmediate as soon } from 'node:timers/promises';
 import t from 'tap';
-import { FORMS, json, type Script, stage, until } from '../play.ts';
+import { FORMS, json, type Script, stage, until, watch } from '../play.ts';
 import { renewed, serials } from '../serials.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 
@@ -122,3 +123,73 @@ t.test('two quarantines of one entry: it is held until the later one is over', a
   clock.advance(30_001);
   await until(async () => /hit/.test((await s.get('/posts')).cache), 'kept again');
 });
+
+t.test('a fault of ours after a write was forwarded leaves it held, and no intent', async (t) => {
+  for (const at of ['fetch', 'touch'] as const) {
+    const clock = new VirtualClock();
+    const s = await stage(t, { rules: RULES, script: serials(ending), clock });
+    await s.get('/posts');
+    const { upstream, store: { control } } = s.composed!.gateway;
+    const fetch = upstream.fetch.bind(upstream);
+    const touch = control.touch.bind(control);
+    let faults = 1;
+    const fault = (): void => {
+      faults -= 1;
+      if (faults === 0) throw new Error('a fault of ours');
+    };
+    upstream.fetch = async (request) => {
+      const fetched = await fetch(request);
+      if (at === 'fetch') fault();
+      return fetched;
+    };
+    control.touch = async (step) => {
+      if (at === 'touch') fault();
+      return touch(step);
+    };
+    t.equal((await s.send('POST', '/posts', { how: '200' })).status, 502, at);
+    t.equal(s.count('POST /posts'), 1, 'never sent twice');
+    t.match((await s.get('/posts')).cache, /held/);
+    clock.advance(60_001);
+    await until(async () => /hit/.test((await s.get('/posts')).cache), 'kept again');
+  }
+});
+
+t.test('a fault of ours that takes the touch as well is remembered', async (t) => {
+  const s = await stage(t, { rules: RULES, script: serials(ending) });
+  await s.get('/posts');
+  const { gateway } = s.composed!;
+  gateway.store.control.touch = () => Promise.reject(new Error('a fault of ours'));
+  t.equal((await s.send('POST', '/posts', { how: '200' })).status, 502);
+  t.ok(gateway.remembered.pending);
+});
+
+for (const how of ['202', '500', 'half', 'streams']) {
+  t.test(`what only the answer names is held as well where it ends in ${how}`, async (t) => {
+    const clock = new VirtualClock();
+    const plain = serials((_request, response) => {
+      const headers = { location: '/posts/7', 'content-type': 'application/json' };
+      if (how === 'half') {
+        response.writeHead(200, { ...headers, 'content-length': 9 });
+        response.write('{', () => void response.socket!.destroy());
+      } else if (how === 'streams') {
+        response.writeHead(200, headers).write('{');
+      } else json(response, {}, { status: Number(how), headers });
+    });
+    const s = await stage(t, { clock, script: plain, rules: `write_deadline: 10s\n${RULES}` });
+    await s.get('/posts/7');
+    const writing = watch(s.url, 'POST', '/import', {});
+    await until(async () => {
+      if (how === 'streams') clock.advance(1);
+      return await Promise.race([writing.head.then(() => true), soon(false)]);
+    }, 'the head');
+    const between = await s.get('/posts/7');
+    t.match(between.cache, /held/, 'the upstream may apply it after this');
+    t.not((await s.get('/posts/7')).body, between.body);
+    if (how === 'streams') {
+      clock.advance(10_000);
+      await writing.end;
+    }
+    clock.advance(60_001);
+    await until(async () => /hit/.test((await s.get('/posts/7')).cache), 'kept again');
+  });
+}

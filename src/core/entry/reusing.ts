@@ -12,11 +12,19 @@ export type Reuse =
   | { readonly kind: 'no'; readonly because: 'expired' | 'request' };
 
 /** Judges a valid entry by its age and by what the client asks for. */
-export function reuse(entry: Entry, wants: ClientWants | undefined, now: number): Reuse {
+export function reuse(
+  entry: Entry,
+  { ttlMs: allowedMs }: Pick<ReadRule, 'ttlMs'>,
+  wants: ClientWants | undefined,
+  now: number,
+): Reuse {
   const ageMs = currentAge(entry, now);
-  const ttlMs = entry.freshMs - ageMs;
+  // A `ttl` that was lowered since holds for what is kept already, too.
+  const boundMs = allowedMs === undefined ? Infinity : allowedMs + entry.initialAgeMs;
+  const freshMs = Math.min(entry.freshMs, boundMs);
+  const ttlMs = freshMs - ageMs;
   if (wants?.reload) return { kind: 'no', because: 'request' };
-  if (wants !== undefined && !wants.acceptable(ageMs, entry.freshMs)) {
+  if (wants !== undefined && !wants.acceptable(ageMs, freshMs)) {
     return { kind: 'no', because: ttlMs > 0 ? 'request' : 'expired' };
   }
   if (ttlMs > 0) return { kind: 'fresh', ageMs, ttlMs };

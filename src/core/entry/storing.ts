@@ -5,7 +5,7 @@ import { field, type Fields, hasField, type ResponseHead } from '../http/message
 import { storable, type StorageTerms } from '../http/storable.ts';
 import { varyNames } from '../http/vary.ts';
 import { type Cacheable, variantKey } from '../key/meaning.ts';
-import { governedByVary, isCredential, neverShown } from '../key/shown.ts';
+import { asksUncoded, governedByVary, isCredential, neverShown } from '../key/shown.ts';
 import { ownTags } from '../plan/reach.ts';
 import { extraTag } from '../plan/tags.ts';
 import { parseBody } from '../plan/values.ts';
@@ -134,6 +134,7 @@ function roleOf(
   config: Config,
 ): 'harmless' | 'tells-apart' | 'unkeyed' {
   if (rule.headers?.includes(name)) return 'harmless';
+  if (name === 'accept-encoding' && asksUncoded(rule)) return 'harmless';
   if (governedByVary(name)) return 'tells-apart';
   const credential = isCredential(name, config.credentials);
   const passed = asking !== 'none' && rule.per !== 'everyone';

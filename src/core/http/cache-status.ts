@@ -114,6 +114,7 @@ export const REASONS: Readonly<Record<Reason, string>> = {
   'partial-answer': 'The answer is not whole.',
   'event-stream': 'An event stream has no end.',
   'too-large': 'The body is larger than max_body.',
+  'too-slow': 'The body was not whole ten seconds after its head.',
   'too-many-variants': 'The route has as many variants as it may have, or too many new ones.',
   'too-many-tags': 'The answer has more tags than an entry may have.',
   'tag-not-computable': 'A tag of the route cannot be computed from this answer.',

@@ -5,8 +5,8 @@ import type { Config } from '../rules/config.ts';
 
 export interface Way {
   readonly id: string;
-  /** The peer's address. */
-  readonly remote: string;
+  /** The address of who is connected: a proxy adds it to those that are said already. */
+  readonly peer: string;
   readonly peerTrusted: boolean;
   readonly scheme: 'http' | 'https';
   readonly authority: string;
@@ -21,7 +21,7 @@ export function forwardedFields(fields: Fields, way: Way, config: Config): strin
   const kept = way.peerTrusted ? [...fields] : keepFields(fields, (name) => !WAY.has(name));
   const has = (wanted: string): boolean =>
     kept.some((text, i) => i % 2 === 0 && text.toLowerCase() === wanted);
-  kept.push('X-Forwarded-For', way.remote);
+  kept.push('X-Forwarded-For', way.peer);
   if (!has('x-forwarded-proto')) kept.push('X-Forwarded-Proto', way.scheme);
   if (!has('x-forwarded-host') && way.authority !== '') {
     kept.push('X-Forwarded-Host', way.authority);

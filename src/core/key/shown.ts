@@ -55,13 +55,16 @@ export function askingWith(fields: Fields, credentials: Credentials): Asking {
   return asking;
 }
 
+/** Tags that are read from the answer need it uncoded. */
+export function asksUncoded({ tags }: ReadRule): boolean {
+  return tags.some(({ parts }) =>
+    parts.some((part) => part.kind === 'value' && part.from === 'response.body'));
+}
+
 /** The fields that a fill of a shared entry shows to the upstream, in the order they came. */
 export function shownFields(fields: Fields, rule: ReadRule, credentials: Credentials): string[] {
-  // Tags that are read from the answer need it uncoded.
-  const uncoded = rule.tags.some(({ parts }) =>
-    parts.some((part) => part.kind === 'value' && part.from === 'response.body'));
   const shown = keepFields(endToEnd(fields), (name) => {
-    if (uncoded && name === 'accept-encoding') return false;
+    if (asksUncoded(rule) && name === 'accept-encoding') return false;
     if (rule.headers?.includes(name)) return name !== 'host' && name !== 'content-length';
     if (neverShown(name) || isCredential(name, credentials)) return false;
     if (governedByVary(name)) return true;
@@ -91,13 +94,15 @@ const OF_ONE_EXCHANGE = new Set([
 export function shownWithCredentials(
   fields: Fields,
   shown: Fields,
+  rule: Pick<ReadRule, 'ttlMs'>,
   credentials: Credentials,
 ): string[] | undefined {
   const names = new Set(shown.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase()));
   const others = keepFields(endToEnd(fields), (name) => !names.has(name) && !governedByVary(name));
   for (let i = 0; i < others.length; i += 2) {
     const name = others[i]!.toLowerCase();
-    const plain = harmless(name) || OF_ONE_EXCHANGE.has(name);
+    // Under `ttl` a fill would not show what is harmless either: an answer may repeat it.
+    const plain = OF_ONE_EXCHANGE.has(name) || (rule.ttlMs === undefined && harmless(name));
     if (!plain && !isCredential(name, credentials)) return undefined;
   }
   return [...shown, ...others];

@@ -7,7 +7,7 @@ import type { ReadRule } from '../rules/config.ts';
 
 export interface Use {
   readonly key: Key;
-  /** What its last reader's request meant: the recipe, the rule, the key without request fields. */
+  /** What its reader's request meant: the recipe, the rule, the key without request fields. */
   meaning: Cacheable;
   tags: readonly string[];
   hits: number;
@@ -66,14 +66,16 @@ export class Ledger {
     let use = this.#uses.get(entry.key);
     if (use === undefined) {
       const { key, tags, fetchMs } = entry;
-      use = { key, meaning, tags, hits: 0, readAt: mono, fetchMs };
+      use = { key, meaning: nobodys(meaning), tags, hits: 0, readAt: mono, fetchMs };
       this.#add(use);
     } else if (use.tags !== entry.tags) {
       this.#retag(use, entry);
     }
     // Old heat is not heat: a pause longer than `recent` starts the count again.
     use.hits = mono - use.readAt > meaning.rule.keepFresh.recentMs ? 1 : use.hits + 1;
-    use.meaning = meaning;
+    if (use.meaning.rule !== meaning.rule || use.meaning.route !== meaning.route) {
+      use.meaning = nobodys(meaning);
+    }
     use.readAt = mono;
   }
 
@@ -149,6 +151,11 @@ export class Ledger {
     if (count === 0) this.#byRoute.delete(pattern);
     else this.#byRoute.set(pattern, count);
   }
+}
+
+/** Without what only its reader's request said: it is fetched again as nobody in particular. */
+function nobodys(meaning: Cacheable): Cacheable {
+  return { ...meaning, asking: 'none', telling: [] };
 }
 
 const heat = (use: Use): number => use.hits * Math.max(1, use.fetchMs);

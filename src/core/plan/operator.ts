@@ -1,18 +1,19 @@
 // What an operator means by a target given by hand: a pattern of the file (`/posts/:id`: all of
-// it), a path (`/posts/7`, with `*` for any), either with `?page=1` for exactly one variant, or a
-// tag.
+// it), a path (`/posts/7`, with `*` for any), either with `?page=1` for exactly one variant, a tag,
+// or `*` for everything.
 import type { Config } from '../rules/config.ts';
 import { type Finder } from './reach.ts';
 import { extraTag, reachTag, variantTag } from './tags.ts';
 
 export type Meant =
-  | { readonly kind: 'tags'; readonly tags: readonly string[] }
+  | { readonly kind: 'tags'; readonly tags: readonly string[] | 'everything' }
   | { readonly kind: 'wrong'; readonly problems: readonly string[] };
 
 export function ownTarget(
   order: { readonly targets: readonly string[]; readonly tags: readonly string[] },
   { config, finder }: { config: Config; finder: Finder },
 ): Meant {
+  if (order.targets.includes('*')) return { kind: 'tags', tags: 'everything' };
   const tags = new Set(order.tags.map(extraTag));
   const problems: string[] = [];
   for (const target of order.targets) {

@@ -80,7 +80,7 @@ export function reachOf(
     config: Config;
     finder: Finder;
     said: Omit<Said, 'params' | 'query'>;
-    also?: readonly string[];
+    also?: readonly string[] | undefined;
   },
 ): Reach {
   const refresh = new Set<string>();

@@ -3,7 +3,7 @@
 // it.
 import { createHash } from 'node:crypto';
 import type { Route } from '../rules/config.ts';
-import { decodeQuery } from '../key/query.ts';
+import { decodeQuery, shownQuery } from '../key/query.ts';
 
 /** Over this many parameters an entry carries only its route's tag and its full path's. */
 const COMBINED_PARAMS_MAX = 4;
@@ -22,16 +22,21 @@ export function routeTag(pattern: string, params: readonly string[], bound?: Bou
   for (const name of params) {
     const value = bound.get(name);
     if (value === undefined) continue;
-    tag += `${separator}${name}=${escape(name === '*' ? restValue(value) : value)}`;
+    tag += `${separator}${name}=${folded(name === '*' ? restValue(value) : value)}`;
     separator = '&';
   }
   return shorten(pattern, tag);
 }
 
-/** The tag of exactly one variant: everything bound, and the query by its meaning. */
+/**
+ * The tag of exactly one variant: everything bound, and the query by its meaning, less the
+ * parameters that the route's rule drops.
+ */
 export function variantTag(route: Route, bound: Bound, query: string | undefined): string {
   const full = routeTag(route.pattern, route.params, bound);
-  const pairs = decodeQuery(query).map(([name, value]) => `${escape(name)}=${escape(value)}`);
+  const rule = route.reads.get('GET');
+  const shown = rule === undefined ? query : shownQuery(query, rule);
+  const pairs = decodeQuery(shown).map(([name, value]) => `${escape(name)}=${folded(value)}`);
   return shorten(route.pattern, `${full} ?${pairs.sort().join('&')}`);
 }
 
@@ -76,6 +81,11 @@ function restValue(value: string): string {
 
 // No blank, `&`, `=`, `{` or `}` remains, so that neither tags nor a store's hash slots can be
 // forged.
+// Many upstreams take ids and words without regard to case; touching too much is harmless.
+function folded(value: string): string {
+  return escape(value.toLowerCase());
+}
+
 function escape(value: string): string {
   return encodeURIComponent(value.toWellFormed());
 }

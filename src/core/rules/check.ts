@@ -1,6 +1,6 @@
 // What is allowed in a configuration and still looks like a mistake: shadowed routes, writes that
 // refresh nothing, targets that nobody reads. Warns; never refuses.
-import type { Config, Route, Target, WriteRule } from './config.ts';
+import type { Config, Route, Target, Template, WriteRule } from './config.ts';
 import { covers } from './pattern.ts';
 import { nearest, Notes } from './problem.ts';
 import type { Place, Problem } from './problem.ts';
@@ -18,7 +18,10 @@ export function warnings(
   const read = config.routes.filter(({ reads }) => reads.size > 0);
   const reads = new Set(read.map(({ pattern }) => pattern));
   for (const { writes } of config.routes) {
-    for (const write of writes.values()) warnOfWrite(write, reads, places, notes);
+    for (const write of writes.values()) {
+      warnOfWrite(write, reads, places, notes);
+      warnOfTags(write, config.routes, places, notes);
+    }
   }
   if (config.secret !== undefined && config.secret.length < SECRET_CHARS_MIN) {
     const advice = `take at least ${SECRET_CHARS_MIN} random characters`;
@@ -74,6 +77,30 @@ function warnOfWrite(
     if (target.kind === 'tag' || reads.has(target.pattern)) continue;
     notes.warn(places.get(target)!, `nobody reads \`${sayTarget(target)}\`: it has no \`GET\``);
   }
+}
+
+/** A tag that no read of the file can carry; the upstream may still give it. */
+function warnOfTags(
+  write: WriteRule, routes: readonly Route[], places: Places, notes: Notes,
+): void {
+  const given = routes.flatMap(({ reads }) => [...reads.values()]).flatMap(({ tags }) => tags);
+  for (const target of [...write.refresh, ...write.purge]) {
+    if (target.kind !== 'tag' || target.tag.parts.some((part) => part.kind === 'value')) continue;
+    if (given.some((template) => couldSay(template, target.tag.text))) continue;
+    const near = nearest(target.tag.text, given.map(({ text }) => text));
+    notes.warn(places.get(target)!, `no read has the tag \`${target.tag.text}\``, near);
+  }
+}
+
+function couldSay({ parts }: Template, tag: string): boolean {
+  let at = 0;
+  for (const part of parts) {
+    if (part.kind === 'value') continue;
+    const found = tag.indexOf(part.text, at);
+    if (found < 0) return false;
+    at = found + part.text.length;
+  }
+  return parts.some((part) => part.kind === 'value') || at === tag.length;
 }
 
 function sayTarget(target: Target): string {

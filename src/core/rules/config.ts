@@ -45,6 +45,8 @@ export interface Limits {
   /** The head must have arrived in this time. */
   readonly headersTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
+  /** How long a client may take no byte of its answer. */
+  readonly sendTimeoutMs: number;
   readonly connections: number;
   /** A write's body up to here is gathered before its intent is recorded. */
   readonly writeBodyBytes: number;
@@ -65,7 +67,7 @@ export interface Limits {
   readonly entryLifeMs: number;
   /** Refreshes under way at once, over all routes. */
   readonly refreshConcurrency: number;
-  /** Time for all store calls of one request together. */
+  /** Time for each call of the store. */
   readonly storeBudgetMs: number;
   /** How long SIGTERM waits for what is under way. */
   readonly drainMs: number;

@@ -83,6 +83,8 @@ export const limitOptions = {
     duration(), '60s', 'The whole request must be here in this time; 0: no bound.'),
   headers_timeout: usually(timeout, '15s', 'The request\'s head must be here in this time.'),
   keep_alive_timeout: usually(timeout, '65s', 'How long an idle connection of a client is kept.'),
+  send_timeout: usually(
+    timeout, '30s', 'A client that takes no byte of its answer for this long is cut off.'),
   connections: usually(count(), '10000', 'Connections of clients at once.'),
   write_body: usually(
     size(), '1mb', 'A write\'s body up to here is gathered before its intent is recorded.'),
@@ -101,7 +103,7 @@ export const limitOptions = {
     duration({ min: 1000, max: 3650 * DAY_MS }), 'Longest time that an entry stays in the store.',
     '`1d`, or the longest `ttl` with what may follow it'),
   refresh_concurrency: usually(count({ max: 10_000 }), '32', 'Refreshes under way at once.'),
-  store_budget: usually(timeout, '500ms', 'Time for all store calls of one request together.'),
+  store_budget: usually(timeout, '500ms', 'Time for each call of the store.'),
   drain: usually(duration(), '10s', 'How long SIGTERM waits for what is under way.'),
   quarantine: usually(timeout, '60s', 'How long a write of unknown outcome is held.'),
 };
@@ -136,14 +138,15 @@ export const readOptions = {
     '`all`, `none`, or the parameters that tell answers apart; the rest is withheld on a fill.',
     '`all`'),
   headers: maybe(
-    list(field), 'Request fields that tell answers apart; the rest is withheld on a fill.',
+    list(field),
+    'Request fields that tell answers apart, no credentials; the rest is withheld on a fill.',
     'with `ttl`: every field that isn\'t known to be harmless; else the answer\'s `Vary`'),
   order: usually(
     choice('given', 'free'), 'given', '`free`: query parameters in another order mean the same.'),
   client_cache: usually(
     scalar('`pass`, `no-cache`, or a value of `Cache-Control`', format.fieldValue), 'pass',
     'What clients are told: `pass` (the upstream\'s `Cache-Control`), `no-cache`, or a value.'),
-  max_variants: usually(count(), '1000', 'Variants of this route; over it: not kept.'),
+  max_variants: usually(count(), '100000', 'Variants of this route; over it: not kept.'),
   per: maybe(
     perEveryone,
     '`everyone`: requests with credentials share the answers, by the operator\'s word.',
@@ -208,16 +211,19 @@ export const topOptions = {
   client_directives: usually(
     choice('honour', 'ignore'), 'honour', 'What becomes of the request\'s `Cache-Control`.'),
   workers: usually(count({ max: 1024 }), '1', 'Processes; more than one is not in this version.'),
-  tls: maybe(object(tlsOptions), 'For HTTPS and HTTP/2 towards clients.', 'plain HTTP'),
+  tls: maybe(object(tlsOptions), 'For HTTPS towards clients; HTTP/2 is not in this version.', 'plain HTTP'),
   log: group(object(logOptions), 'What is logged.'),
-  fast_path: usually(onOff(), 'on', 'Whether hits are answered before the framework is asked.'),
+  fast_path: usually(
+    onOff(), 'on',
+    'Whether hits are answered before the framework is asked; has no effect in this version.'),
   lease: usually(
     duration({ min: 200, max: 60_000 }), '2s', 'How long an instance may use the cache unheard.'),
   write_deadline: maybe(
     timeout, 'Time for a whole write.', 'the upstream\'s time-outs together, and 5s'),
   limits: group(object(limitOptions), 'Sizes, counts and times that nothing may exceed.'),
   secret: maybe(
-    secretText('a text that nobody can guess'), 'Keys HMACs; better in `EVERFRESH_SECRET`.'),
+    secretText('a text that nobody can guess'),
+    'Keys HMACs; better in `EVERFRESH_SECRET`; has no effect in this version.'),
   conventions: usually(
     choice('rest', 'off'), 'rest',
     '`rest`: a write to a path that no rule names refreshes the collection above it too.'),

@@ -32,7 +32,7 @@ export type Parsed =
       readonly kind: 'ok';
       readonly config: Config;
       readonly warnings: readonly Problem[];
-      /** Where each top-level option was given. */
+      /** Where each top-level option was given, and each of `limits` as `limits.url`. */
       readonly keys: ReadonlyMap<string, Place>;
     }
   | { readonly kind: 'wrong'; readonly problems: readonly Problem[] };
@@ -63,7 +63,7 @@ export function parseRules(text: string, { file, env = {}, overrides = {} }: Par
   if (source === undefined) return { kind: 'wrong', problems: notes.problems };
   const tree = applyOverrides(source, env, overrides);
   const places: Places = new Map();
-  const keys = new Map(tree.entries.map(({ key, at }) => [key, at]));
+  const keys = keysOf(tree);
   const given = readFields(topOptions, tree, notes);
   const placeOf = (key: string): Place => keys.get(key) ?? { file, line: 1, column: 1 };
   const compiling = { tree, given, notes, placeOf };
@@ -76,10 +76,20 @@ export function parseRules(text: string, { file, env = {}, overrides = {} }: Par
   return { kind: 'ok', config: whole, warnings: warnings(whole, places, placeOf), keys };
 }
 
+function keysOf(tree: Table): Map<string, Place> {
+  const limits = entryOf(tree, 'limits')?.value;
+  const inner = limits?.is === 'table' ? limits.entries : [];
+  return new Map([
+    ...tree.entries.map(({ key, at }) => [key, at] as const),
+    ...inner.map(({ key, at }) => [`limits.${key}`, at] as const),
+  ]);
+}
+
 function routesOf({ given, notes, placeOf }: Compiling, places: Places): Route[] {
   const { defaults } = given;
   if (defaults !== undefined) checkDefaults(defaults, notes);
-  const context = { notes, places, defaults };
+  const credentials = new Set(['cookie', ...compileCredentials(given.credentials).headers]);
+  const context = { notes, places, defaults, credentials };
   return given.routes === undefined
     ? implicitRoutes(placeOf('routes'), context)
     : compileRoutes(given.routes, context);
@@ -181,6 +191,7 @@ function compileLimits({ given, notes, placeOf }: Compiling, routes: readonly Ro
     requestTimeoutMs: limits.request_timeout,
     headersTimeoutMs: limits.headers_timeout,
     keepAliveTimeoutMs: limits.keep_alive_timeout,
+    sendTimeoutMs: limits.send_timeout,
     connections: limits.connections,
     writeBodyBytes: limits.write_body,
     responseBodyBytes: limits.response_body,

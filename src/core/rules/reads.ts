@@ -8,6 +8,7 @@ import { nearest } from './problem.ts';
 import type { Notes } from './problem.ts';
 import { readRule } from './rule.ts';
 import type { Rule, RoutesContext } from './rule.ts';
+import { entryOf } from './tree.ts';
 import { holesOf, readTemplate } from './template.ts';
 import type { Hole } from './template.ts';
 
@@ -17,6 +18,7 @@ export function compileRead(rule: Rule, context: RoutesContext): ReadRule {
   const given = readRule(readOptions, writeOptions, rule, context);
   const { ttl, stale_while_revalidate: revalidateMs, stale_if_error: errorMs, per } = given;
   const { recent, top, concurrency } = given.keep_fresh;
+  checkHeaders(given, rule, context);
   const tags = (given.tags ?? []).flatMap((tag) => readTag(tag, rule, given, context.notes));
   const decides = {
     pattern: rule.route.text,
@@ -48,6 +50,18 @@ export function compileRead(rule: Rule, context: RoutesContext): ReadRule {
   };
   context.places.set(read, rule.at);
   return read;
+}
+
+/** A key that held a credential would keep one answer for each reader. */
+function checkHeaders(
+  { headers = [] }: Given, { options, at }: Rule, { defaults, credentials, notes }: RoutesContext,
+): void {
+  const named = entryOf(options, 'headers') ?? (defaults && entryOf(defaults, 'headers'));
+  for (const name of headers.filter((name) => credentials.has(name))) {
+    const message = `\`headers\` names \`${name}\`, which says who is asking: `
+      + 'answers that differ by reader are not in this version';
+    notes.wrong(named?.at ?? at, message);
+  }
 }
 
 function unique<W extends string>(given: W | readonly string[]): W | readonly string[] {

@@ -16,6 +16,8 @@ export interface RoutesContext {
   readonly notes: Notes;
   readonly places: Places;
   readonly defaults: Table | undefined;
+  /** Lower-case names of the fields that say who is asking. */
+  readonly credentials: ReadonlySet<string>;
 }
 
 /** A route whose methods are not compiled yet. */
