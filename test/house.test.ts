@@ -93,6 +93,18 @@ t.test('the tests run on a Node that the package supports', async (t) => {
   t.ok(major >= 22, `Node ${process.version}`);
 });
 
+t.test('what the package names of dist/ is built from src/', async (t) => {
+  const { bin, exports } = JSON.parse(read('package.json')) as { bin: unknown; exports: unknown };
+  const paths = (value: unknown): string[] => (typeof value === 'string'
+    ? [value] : Object.values(value as Record<string, unknown>).flatMap(paths));
+  const named = paths([bin, exports]);
+  t.ok(named.length > 3);
+  const source = (path: string): string => path.startsWith('./dist/')
+    ? path.replace('./dist/', 'src/').replace(/(\.d)?\.[tj]s$/, '.ts') : path;
+  t.same(named.filter((path) => !path.startsWith('./')), []);
+  t.same(named.filter((path) => !existsSync(join(root, source(path)))), []);
+});
+
 t.test('every source file stands in a layer', async (t) => {
   t.same(sources.filter((path) => ring(path) === undefined), []);
 });

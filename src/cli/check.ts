@@ -22,7 +22,8 @@ export async function run(argv: readonly string[], world: World): Promise<number
     return EXIT_WRONG;
   }
   const { config } = parsed;
-  const unfit = unfitToServe(config).map((problem) => ({ ...problem, severity: 'warning' }) as const);
+  const unfit = unfitToServe(config)
+    .map((problem) => ({ ...problem, severity: 'warning' }) as const);
   const warnings = [...parsed.warnings, ...unfit];
   for (const warning of warnings) world.err(printProblem(warning));
   const reads = config.routes.reduce((sum, route) => sum + route.reads.size, 0);

@@ -86,12 +86,7 @@ export function compose(config: Config, { clock = realClock }: { clock?: Clock }
     refreshAfter(gateway, tags);
   });
   const handler = requestHandler({
-    gateway,
-    metrics,
-    log,
-    newId,
-    draw: Math.random,
-    draining: () => drains,
+    gateway, metrics, log, newId, draw: Math.random, draining: () => drains,
   });
   warmUp(gateway);
   return {
@@ -99,7 +94,11 @@ export function compose(config: Config, { clock = realClock }: { clock?: Clock }
     handler,
     metrics,
     log,
-    apply: (next) => reload(gateway, next, log),
+    apply(next) {
+      reload(gateway, next, log);
+      const ofRoutes = next.routes.flatMap((route) => route.upstream ?? []);
+      upstream.keepOnly([next.upstream, ...ofRoutes]);
+    },
     draining: () => drains,
     drain() {
       drains = true;

@@ -77,10 +77,11 @@ export async function openListeners(
 async function drained(composed: Composed, server: Server, drainMs: number): Promise<void> {
   const { clock } = composed.gateway;
   const until = clock.mono() + drainMs;
-  // Without what Node's HTTP server does besides: it takes a connection for idle whose answer is
-  // written, but not yet sent.
+  // Node's HTTP server would close the idle at once, and takes a connection for idle whose answer
+  // is written, but not yet sent.
   NetServer.prototype.close.call(server);
   while (composed.handler.active() > 0 && clock.mono() < until) {
+    if (composed.handler.sending() === 0) server.closeIdleConnections();
     await new Promise<void>((resolve) => void setTimeout(resolve, 20));
   }
   const closed = new Promise<void>((resolve) => void server.close(() => resolve()));

@@ -98,6 +98,12 @@ async function fetchAndKeep(
   if (fetched.status === 304 && former !== undefined && validators.length > 0) {
     return notModified(gateway, { order, former: former.entry, fetched, timing }, land);
   }
+  if (fetched.status === 304) {
+    // Nobody asked whether anything was modified: an answer without a meaning.
+    discard(fetched.body);
+    land({ kind: 'failed', because: 'broken' });
+    return { kind: 'failed', because: 'broken' };
+  }
   return gather(gateway, { order, fetched, timing }, land);
 }
 

@@ -4,6 +4,7 @@
 import { dress } from '../core/entry/answering.ts';
 import { endToEnd, type Fields, keepFields } from '../core/http/message.ts';
 import { failBecause, problem } from '../core/http/problem.ts';
+import { OVERRIDES } from '../core/plan/reach.ts';
 import { forwardedFields } from '../core/key/forwarded.ts';
 import type { Route } from '../core/rules/config.ts';
 import type { FailBecause, PassBecause, RefuseBecause, Verdict } from '../core/verdict.ts';
@@ -50,7 +51,10 @@ export function throughFetch(
   cause: FetchCause,
 ): Fetch {
   const { config } = gateway.live;
-  const fields = keepFields(endToEnd(asked.fields), (name) => name !== 'host' && name !== 'expect');
+  // On a path that is read through the cache a GET is a GET, whatever else a client calls it.
+  const plain = cause === 'pass' && route?.reads.has('GET') === true;
+  const fields = keepFields(endToEnd(asked.fields), (name) =>
+    name !== 'host' && name !== 'expect' && !(plain && OVERRIDES.includes(name)));
   const safe = cause !== 'write';
   return {
     method: asked.method,

@@ -1,7 +1,7 @@
 // A body that is gathered for keeping while its first reader already gets it. The upstream is read
 // at its own pace up to the bound, whoever listens; past the bound, or when it is to be kept no
 // longer, nothing is gathered any more and the one reader sets the pace.
-import type { ByteStream } from './ports.ts';
+import { Broken, type ByteStream } from './ports.ts';
 
 export type Gathered =
   | { readonly kind: 'whole'; readonly bytes: Uint8Array }
@@ -46,6 +46,7 @@ export class Spool {
         if (this.#state === 'whole') return undefined;
         if (this.#state === 'broken') throw this.#error;
         if (this.#state !== 'gathering') break;
+        if (this.#readerLeft) throw new Broken('aborted');
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
         });
@@ -65,6 +66,7 @@ export class Spool {
   leave(): void {
     this.#readerLeft = true;
     if (this.#stopped || this.#state === 'too-large') this.#cancel();
+    this.#wake?.();
   }
 
   /** It took too long to be waited for: from now on it only streams. */

@@ -30,7 +30,11 @@ export async function persist(gateway: Gateway, say: () => Promise<Said>): Promi
  * well, and the caller says so to its client.
  */
 export async function touchOrRemember(gateway: Gateway, touch: Touch): Promise<Said> {
-  const said = await persist(gateway, () => gateway.store.control.touch(touch));
+  const touching = persist(gateway, () => gateway.store.control.touch(touch));
+  const said = await touching.catch((error: unknown) => {
+    remember(gateway, touch.tags);
+    throw error;
+  });
   gateway.ear.touched(touch.tags === 'everything' ? 'everything' : touch.tags.length);
   if (said.kind === 'said') return said;
   gateway.ear.trouble('touch-unconfirmed', { because: said.because });

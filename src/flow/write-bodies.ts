@@ -83,21 +83,24 @@ export function finishing(
       .catch((error: unknown) => ear.trouble('assertion', { error }))
       .finally(() => breakOff?.(error));
   });
+  const ended = async (): Promise<{ done: true; value: undefined }> => {
+    await finished;
+    if (late !== undefined) throw late;
+    return { done: true, value: undefined };
+  };
   const advance = async (): Promise<IteratorResult<Uint8Array, undefined>> => {
-    while (!over) {
+    for (;;) {
+      if (over) return ended();
       const next = await source.next().catch(async (error: unknown) => {
         await end('broken');
         throw error;
       });
-      if (late !== undefined) break;
+      if (over) return ended();
       const ready = held;
       if (next.done) await end('whole');
       held = next.done ? undefined : next.value;
       if (ready !== undefined) return { done: false, value: ready };
     }
-    await finished;
-    if (late !== undefined) throw late;
-    return { done: true, value: undefined };
   };
   const inTurn = <T>(step: () => Promise<T>): Promise<T> => {
     const result = turn.then(step, step);

@@ -14,8 +14,13 @@ import { finishing, gatherAnswer, type GatheredAnswer } from './write-bodies.ts'
 import type { Writing } from './write-plan.ts';
 
 /** Touches for a write whose answer never came. False: nobody could be told, and that matters. */
-export function touchUnanswered(gateway: Gateway, writing: Writing): Promise<boolean> {
-  return touch(gateway, writing, { reach: writing.reaches(), then: 'unknown' });
+export async function touchUnanswered(gateway: Gateway, writing: Writing): Promise<boolean> {
+  return touch(gateway, holding(gateway, writing), { reach: writing.reaches(), then: 'unknown' });
+}
+
+/** What no intent spoke of is held under an id as well, which the later touches release. */
+function holding(gateway: Gateway, writing: Writing): Writing {
+  return { ...writing, intent: writing.intent ?? gateway.newId() };
 }
 
 /** What the writer is told; `over` where its answer is still under way then. Never rejects. */
@@ -34,24 +39,28 @@ export async function endWrite(
   const { responseBodyBytes } = gateway.live.config.limits;
   const gathered = await gatherAnswer(gateway, fetched.body, {
     bytesMax: responseBodyBytes,
-    patient: writing.readsAnswer,
+    patient: planned.readsAnswer,
   });
-  const reach = writing.reaches(fetched, gathered.kind === 'whole' ? gathered.bytes : undefined);
+  const reach = planned.reaches(fetched, gathered.kind === 'whole' ? gathered.bytes : undefined);
   const whole = outcome === 'applied' && gathered.kind === 'whole';
-  const lastly = writing.settleMs > 0 ? 'settling' : 'done';
+  const lastly = planned.settleMs > 0 ? 'settling' : 'done';
   const end: End = { reach, then: whole ? lastly : 'unknown' };
+  const writing = end.then === 'done' ? planned : holding(gateway, planned);
   // Where it streams, the intent is held until the last chunk, which touches again.
   const confirmed = await touch(gateway, writing, end, gathered.kind === 'streaming');
-  const body = bodyOf(gateway, writing, { gathered, outcome, end: { reach, then: lastly } });
+  const { body, over } = bodyOf(gateway, writing, {
+    gathered, outcome, end: { reach, then: lastly }, deadlineAt,
+  });
   if (!confirmed) {
     // Nobody gets the rest, but its end is still to be touched for.
     if (gathered.kind === 'streaming') discard(body as ByteStream);
-    return problemTold(gateway, writing.asked, { kind: 'fail', because: 'touch-unconfirmed' });
+    const because = 'touch-unconfirmed';
+    return { told: problemTold(gateway, writing.asked, { kind: 'fail', because }), ...over };
   }
   const uses = gateway.ledger.dependents(reach.refresh, gateway.clock.mono());
   if (end.then === 'done') await refreshed(gateway, writing, reach);
   const told = writing.told(fetched, { outcome, refreshing: uses.length });
-  return { ...told, answer: { ...told.answer, body } };
+  return { told: { ...told, answer: { ...told.answer, body } }, ...over };
 }
 
 interface End {
@@ -62,25 +71,34 @@ interface End {
 function bodyOf(
   gateway: Gateway,
   writing: Writing,
-  { gathered, outcome, end }: {
+  { gathered, outcome, end, deadlineAt }: {
     gathered: GatheredAnswer;
     outcome: 'applied' | 'unknown';
     end: End;
+    deadlineAt: number;
   },
-): Told['answer']['body'] {
+): { body: Told['answer']['body']; over?: Pick<EndedWrite, 'over'> } {
   switch (gathered.kind) {
     case 'whole':
-      return gathered.bytes;
-    case 'streaming':
-      return finishing(gathered.body, async (how) => {
+      return { body: gathered.bytes };
+    case 'broken':
+      return { body: brokenBody(gathered.error) };
+    case 'streaming': {
+      // What touches nothing goes on for as long as it likes.
+      if (end.reach.refresh.size + end.reach.purge.size === 0) return { body: gathered.body };
+      const { promise: over, resolve } = Promise.withResolvers<void>();
+      const finish = async (how: 'whole' | 'broken'): Promise<void> => {
         const applied = how === 'whole' && outcome === 'applied';
         const last: End = applied ? end : { ...end, then: 'unknown' };
         await touch(gateway, writing, last);
         if (last.then === 'done') await refreshed(gateway, writing, last.reach);
+      };
+      const body = finishing(gateway, gathered.body, {
+        ms: deadlineAt - gateway.clock.mono(),
+        finish: (how) => finish(how).finally(resolve),
       });
-    case 'too-large':
-    case 'broken':
-      return brokenBody(gathered.kind === 'broken' ? gathered.error : undefined);
+      return { body, over: { over } };
+    }
   }
 }
 
@@ -101,7 +119,7 @@ async function touch(
   const { intent } = writing;
   const said = await touchOrRemember(gateway, {
     tags,
-    then: intent === undefined ? 'done' : then,
+    then,
     ...(intent === undefined ? {} : { intent, holdMs: holdMs(gateway, writing, then) }),
   });
   if (!streaming && then !== 'done') touchAgainLater(gateway, writing, { reach, then });
@@ -126,8 +144,5 @@ function touchAgainLater(gateway: Gateway, writing: Writing, { reach, then }: En
 async function refreshed(gateway: Gateway, writing: Writing, reach: Reach): Promise<void> {
   const done = refreshAfter(gateway, reach.refresh);
   if (!writing.wait) return;
-  const { promise: late, resolve } = Promise.withResolvers<undefined>();
-  const cancel = gateway.clock.after(writing.waitTimeoutMs, () => resolve(undefined));
-  await Promise.race([done.tried, late]);
-  cancel();
+  await within(gateway.clock, writing.waitTimeoutMs, done.tried);
 }

@@ -7,20 +7,38 @@ import { failed, problemTold, throughFetch } from './pass.ts';
 import type { Fetched } from './ports.ts';
 import { persist, remember } from './touching.ts';
 import { gatherRequest } from './write-bodies.ts';
-import { endWrite, touchUnanswered } from './write-end.ts';
+import { type EndedWrite, endWrite, touchUnanswered } from './write-end.ts';
 import { planWrite, type Writing } from './write-plan.ts';
 
 export async function write(gateway: Gateway, asked: Asked): Promise<Told> {
   if (!admit(gateway, asked)) return refused(gateway, asked, 'too-many-writes');
+  let over: EndedWrite['over'];
   try {
     // The whole body first, where it is small: a slow client cannot hold an intent open with it.
     const body = await gatherRequest(asked, gateway.live.config.limits.writeBodyBytes);
     const writing = planWrite(gateway, asked, body);
     if (!(await intend(gateway, writing))) return refused(gateway, asked, 'store-down');
-    const fetched = await forward(gateway, writing);
-    return await concluded(gateway, writing, fetched);
+    const ended = await carriedOut(gateway, writing);
+    ({ over } = ended);
+    return ended.told;
   } finally {
-    release(gateway, asked);
+    if (over === undefined) release(gateway, asked);
+    else void over.then(() => release(gateway, asked));
+  }
+}
+
+/** From here on the upstream may have applied it, whatever of ours fails. */
+async function carriedOut(gateway: Gateway, writing: Writing): Promise<EndedWrite> {
+  try {
+    const deadlineAt = gateway.clock.mono() + gateway.live.config.writeDeadlineMs;
+    const fetched = await forward(gateway, writing);
+    return await concluded(gateway, writing, { fetched, deadlineAt });
+  } catch (error) {
+    await touchUnanswered(gateway, writing).catch((also: unknown) => {
+      gateway.ear.trouble('assertion', { error: also });
+      remember(gateway, writing.tags);
+    });
+    throw error;
   }
 }
 
@@ -38,7 +56,7 @@ async function intend(gateway: Gateway, { intent, tags }: Writing): Promise<bool
 
 /** Once, whatever happens. */
 function forward(
-  gateway: Gateway, { asked, route, body, identityCoding }: Writing,
+  gateway: Gateway, { asked, route, body, identityCoding, intent }: Writing,
 ): Promise<Fetched> {
   const request = throughFetch(gateway, asked, route, 'write');
   // An answer that targets must read is asked for uncoded.
@@ -48,24 +66,28 @@ function forward(
       'identity',
     ]
     : request.fields;
-  const deadlineMs = gateway.live.config.writeDeadlineMs;
-  return gateway.upstream.fetch({ ...request, fields, body, deadlineMs });
+  const { writeDeadlineMs: deadlineMs } = gateway.live.config;
+  const bounded = intent === undefined ? {} : { deadlineMs };
+  return gateway.upstream.fetch({ ...request, fields, body, ...bounded });
 }
 
-async function concluded(gateway: Gateway, writing: Writing, fetched: Fetched): Promise<Told> {
+async function concluded(
+  gateway: Gateway,
+  writing: Writing,
+  { fetched, deadlineAt }: { fetched: Fetched; deadlineAt: number },
+): Promise<EndedWrite> {
   const { asked, intent, route } = writing;
   if (fetched.kind === 'failed' && fetched.sent) {
     const confirmed = await touchUnanswered(gateway, writing);
-    if (!confirmed) return problemTold(
-      gateway, asked, { kind: 'fail', because: 'touch-unconfirmed' },
-    );
-    return failed(gateway, asked, fetched.because, route);
+    const because = 'touch-unconfirmed';
+    if (!confirmed) return { told: problemTold(gateway, asked, { kind: 'fail', because }) };
+    return { told: failed(gateway, asked, fetched.because, route) };
   }
   const applied = fetched.kind === 'answer' && outcomeOf(fetched.status) !== 'not-applied';
-  if (applied) return endWrite(gateway, writing, fetched);
+  if (applied) return endWrite(gateway, writing, { fetched, deadlineAt });
   if (intent !== undefined) abandonBehind(gateway, intent);
-  if (fetched.kind === 'failed') return failed(gateway, asked, fetched.because, route);
-  return writing.told(fetched, { outcome: 'not-applied', refreshing: 0 });
+  if (fetched.kind === 'failed') return { told: failed(gateway, asked, fetched.because, route) };
+  return { told: writing.told(fetched, { outcome: 'not-applied', refreshing: 0 }) };
 }
 
 // Nothing was changed and nobody waits for this: an intent that stays a while harms nothing.

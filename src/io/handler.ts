@@ -24,12 +24,15 @@ export interface CountedHandler {
   readonly handle: Handler;
   /** Requests under way. */
   active(): number;
+  /** Those of them whose answer is written and not yet sent. */
+  sending(): number;
 }
 
 const BARE = ['Content-Length', '0', 'Connection', 'close'];
 
 export function requestHandler(parts: HandlerParts): CountedHandler {
   let active = 0;
+  let sending = 0;
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
     // RFC 9112 §9.3.2: pipelined requests may run side by side only where all are safe. One after
     // the other, nothing that follows a request that closes the connection is ever carried out.
@@ -38,19 +41,23 @@ export function requestHandler(parts: HandlerParts): CountedHandler {
       return;
     }
     active += 1;
-    exchange(parts, request, response)
+    void exchange(parts, request, response)
       .catch((error: unknown) => {
         parts.gateway.ear.trouble('assertion', { error });
         if (response.headersSent || response.destroyed) response.destroy();
         // The reason is given, since one that could not be written may stand there already.
         else response.writeHead(502, 'Bad Gateway', BARE).end();
       })
-      .then(() => over(response))
+      .then(async () => {
+        sending += 1;
+        await over(response);
+        sending -= 1;
+      })
       .finally(() => {
         active -= 1;
       });
   };
-  return { handle, active: () => active };
+  return { handle, active: () => active, sending: () => sending };
 }
 
 /** An answer that is written may still be on its way to a client that takes its time. */

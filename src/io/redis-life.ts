@@ -216,6 +216,7 @@ export class RedisLife {
     if (this.#member) {
       this.#member = false; // lapsed: what others think of the old id is theirs to find out
       this.#me = randomUUID();
+      this.#watch.forget();
     }
     this.#ready = false;
     let how: readonly string[] = ['ask'];

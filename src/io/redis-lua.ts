@@ -1,9 +1,10 @@
 // What the scripts that run inside Redis are made of: each first makes sure that this is a primary
 // and that the history is the one the epoch was begun in. Nothing here runs by itself.
 //
-// One hash: format, epoch, replid, rules (of the last that told them), seq, floor, count (of the
-// t: fields), members and intents (ids between spaces), held (ids that hold everything), t:<tag> (its last touch), q:<tag> (ids that
-// hold it), i:<id> (an intent as JSON), m:<id> (a member's beat).
+// One hash: format, epoch, replid, rules (of the member that told them last), seq, floor, count
+// (of the t: fields), members and intents (ids between spaces), held (ids that hold everything),
+// t:<tag> (its last touch), q:<tag> (ids that hold it), i:<id> (an intent as JSON), m:<id> (a
+// member's beat).
 import { createHash } from 'node:crypto';
 
 export interface Script {

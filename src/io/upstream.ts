@@ -172,8 +172,8 @@ function once(
 
 interface HeadTimer {
   /** Starts the whole time anew. */
-  again(): void;
-  cancel(): void;
+  readonly again: () => void;
+  readonly cancel: () => void;
 }
 
 /** undici bounds no wait in its queue, so that the head has a time of its own. */

@@ -24,7 +24,7 @@ t.test('each verdict has its member of Cache-Status', async (t) => {
       'fwd=stale; fwd-status=304; stored'],
     [{ kind: 'miss', because: 'request', kept: 'stored' }, 'fwd=request; stored'],
     [{ kind: 'miss', because: 'uri-miss', kept: 'upstream-private' },
-      'fwd=uri-miss; detail="upstream-private"'],
+      'fwd=bypass; detail="upstream-private"'],
     [{ kind: 'miss', because: 'touched', kept: 'outrun' }, 'fwd=stale; detail="outrun"'],
     [{ kind: 'pass', because: 'credentials' }, 'fwd=bypass; detail="credentials"'],
     [{ kind: 'pass', because: 'credentials', kept: 'stored' },

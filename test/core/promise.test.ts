@@ -105,20 +105,26 @@ void t.test('a tag may be called like a property of every object', (t) => {
   t.end();
 });
 
-void t.test('a beat that moved is a live one, until a full lease without', (t) => {
+void t.test('a beat that moved twice is a live one, until a full lease without', (t) => {
   const watch = new Watch(100);
   watch.see(new Map([['a', '1']]), 1000);
   t.equal(watch.state('a', 1000), 'unknown', 'once seen says nothing yet');
   t.equal(watch.state('a', 1099), 'unknown');
   t.equal(watch.state('a', 1100), 'gone');
   watch.see(new Map([['a', '2']]), 1100);
-  t.equal(watch.state('a', 1199), 'live');
-  watch.see(new Map([['a', '2']]), 1199);
-  t.equal(watch.state('a', 1200), 'gone');
-  t.equal(watch.beat('a'), '2');
+  t.equal(watch.state('a', 1199), 'unknown', 'one may have been sent long ago');
+  watch.see(new Map([['a', '3']]), 1199);
+  t.equal(watch.state('a', 1298), 'live');
+  watch.see(new Map([['a', '3']]), 1298);
+  t.equal(watch.state('a', 1299), 'gone');
+  t.equal(watch.beat('a'), '3');
   watch.see(new Map(), 1200);
   t.equal(watch.state('a', 1300), 'unknown');
   t.equal(watch.beat('a'), '');
+  for (const beat of ['4', '5', '6']) watch.see(new Map([['a', beat]]), 1300);
+  t.equal(watch.state('a', 1300), 'live');
+  watch.forget();
+  t.equal(watch.state('a', 1300), 'unknown');
   t.end();
 });
 
@@ -127,7 +133,8 @@ void t.test('a joiner enters where nobody is missing, or somebody is there', (t)
   t.strictSame(watch.judge([], 0), { kind: 'enter', because: 'nobody-missing' });
   watch.see(new Map([['a', '1'], ['b', '1']]), 0);
   t.strictSame(watch.judge(['a', 'b'], 50), { kind: 'wait', because: 'watching' });
-  watch.see(new Map([['a', '1'], ['b', '2']]), 50);
+  watch.see(new Map([['a', '1'], ['b', '2']]), 40);
+  watch.see(new Map([['a', '1'], ['b', '3']]), 50);
   t.strictSame(watch.judge(['a', 'b'], 50), { kind: 'enter', because: 'live-member' });
   t.strictSame(watch.judge(['a'], 99), { kind: 'wait', because: 'watching' });
   t.strictSame(watch.judge(['a'], 100), { kind: 'new-epoch', because: 'no-live-member' });

@@ -35,8 +35,11 @@ t.test('an upstream alone is a whole configuration, with every default', async (
     hosts: [],
     credentials: {
       headers: [
-        'authorization', 'x-api-key', 'api-key', 'x-auth-token', 'x-access-token',
-        'x-session-token', 'x-amz-security-token',
+        'authorization', 'x-api-key', 'api-key', 'apikey', 'x-apikey', 'x-auth-token',
+        'x-access-token', 'x-session-token', 'x-session-id', 'x-id-token', 'x-token', 'token',
+        'private-token', 'x-amz-security-token', 'x-vault-token', 'x-shopify-access-token',
+        'x-gitlab-token', 'x-csrf-token', 'x-user-id', 'x-user', 'remote-user', 'x-remote-user',
+        'x-forwarded-user', 'x-forwarded-email',
       ],
       cookies: 'all',
     },
@@ -53,7 +56,8 @@ t.test('an upstream alone is a whole configuration, with every default', async (
   t.same(limits, {
     urlBytes: 8192, headerBytes: 16_384, headerCount: 100, queryParameters: 500,
     requestTimeoutMs: 60_000, headersTimeoutMs: 15_000, keepAliveTimeoutMs: 65_000,
-    sendTimeoutMs: 30_000, connections: 10_000, writeBodyBytes: 1_048_576, responseBodyBytes: 1_048_576,
+    sendTimeoutMs: 30_000, connections: 10_000,
+    writeBodyBytes: 1_048_576, responseBodyBytes: 1_048_576,
     writesPerClient: 64, writes: 1000, newVariantsPerMinute: 6000, tagsPerEntry: 64,
     touched: 100_000, remembered: 10_000, entryLifeMs: 86_400_000, refreshConcurrency: 32,
     storeBudgetMs: 500, drainMs: 10_000, quarantineMs: 60_000,

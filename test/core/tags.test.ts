@@ -100,7 +100,8 @@ t.test('what stands for a `*` is the same in every spelling of its path', async 
     reachTag(files, bound({ '*': other })), tag, other,
   );
   t.equal(
-    reachTag(route('/x/:id'), bound({ id: 'A-b' })), reachTag(route('/x/:id'), bound({ id: 'a-B' })),
+    reachTag(route('/x/:id'), bound({ id: 'A-b' })),
+    reachTag(route('/x/:id'), bound({ id: 'a-B' })),
     'ids are taken without regard to case by many',
   );
 });

@@ -142,3 +142,22 @@ t.test('a body that is nested too deeply to be walked through is not read', (t) 
   t.same(fromBody(hole, `{"a":{"b":7},"c":${'['.repeat(50)}${']'.repeat(50)}}`), ['7']);
   t.end();
 });
+
+t.test('a body is read in time linear in its length, and only in UTF-8', (t) => {
+  const as = (type: string, text: string): unknown =>
+    parseBody(['Content-Type', type], Buffer.from(text)).value;
+  const quotes = JSON.stringify({ x: '"'.repeat(300_000) });
+  const pairs = 'x=1&'.repeat(200_000);
+  const begun = process.cpuUsage().user;
+  t.ok(as('application/json', quotes));
+  const read = as('application/x-www-form-urlencoded', pairs) as Map<string, string[]>;
+  t.equal(read.get('x')!.length, 200_000);
+  // Quadratic, each of them took minutes.
+  t.ok(process.cpuUsage().user - begun < 20e6);
+  for (const charset of ['utf-8', 'UTF8', '"us-ascii"']) {
+    t.same(as(`application/json; charset=${charset}`, '1'), 1, charset);
+  }
+  t.equal(as('application/json;charset=utf-7', '{"a":"+AGI-"}'), undefined);
+  t.equal(as('application/x-www-form-urlencoded; charset=iso-8859-1', 'a=1'), undefined);
+  t.end();
+});

@@ -60,7 +60,9 @@ t.test('goes on for keeping when its reader leaves', async (t) => {
   const first = reader.next();
   await from.give('abc');
   t.match(await first, { value: Buffer.from('abc') });
+  const waiting = t.rejects(Promise.resolve(reader.next()), /aborted/, 'and waits for nothing');
   await reader.return!();
+  await waiting;
   await from.end();
   t.match(await spool.gathered, { kind: 'whole' });
   t.notOk(from.state.left);

@@ -80,15 +80,20 @@ t.test('an answer over the bound streams, one that breaks is broken', async (t) 
 t.test('the last piece goes out after the end is finished, the others before', async (t) => {
   const order: string[] = [];
   const finish = Promise.withResolvers<void>();
-  const body = finishing(stream('a', 'b', 'c'), async (how) => {
-    order.push(how);
-    await finish.promise;
+  const { gateway, clock } = fakeGateway();
+  const body = finishing(gateway, stream('a', 'b', 'c'), {
+    ms: 10_000,
+    finish: async (how) => {
+      order.push(how);
+      await finish.promise;
+    },
   });
   const reading = (async () => {
     for await (const piece of body) order.push(text(piece));
   })();
   for (let turn = 0; turn < 20; turn += 1) await soon();
   t.same(order, ['a', 'b', 'whole']);
+  clock.advance(10_000);
   finish.resolve();
   await reading;
   t.same(order, ['a', 'b', 'whole', 'c']);
@@ -100,8 +105,11 @@ t.test('an empty answer is finished, and one that breaks is finished as broken',
     ends.push(how);
     return Promise.resolve();
   };
-  t.same(await all(finishing(stream(), end)), []);
-  await t.rejects(all(finishing(stream('a', 'b', new Error('gone')), end)), { message: 'gone' });
+  const { gateway } = fakeGateway();
+  const finished = (body: ByteStream): Promise<string[]> =>
+    all(finishing(gateway, body, { ms: 10_000, finish: end }));
+  t.same(await finished(stream()), []);
+  await t.rejects(finished(stream('a', 'b', new Error('gone'))), { message: 'gone' });
   t.same(ends, ['whole', 'broken']);
 });
 
@@ -110,10 +118,14 @@ t.test('a reader that leaves does not end the write, which is finished once', as
     const ends: string[] = [];
     const rest = Promise.withResolvers<void>();
     const { promise: over, resolve } = Promise.withResolvers<void>();
-    const body = finishing(stream('a', 'b', 'c', rest.promise, 'd'), (how) => {
-      ends.push(how);
-      resolve();
-      return Promise.resolve();
+    const { gateway } = fakeGateway();
+    const body = finishing(gateway, stream('a', 'b', 'c', rest.promise, 'd'), {
+      ms: 10_000,
+      finish: (how) => {
+        ends.push(how);
+        resolve();
+        return Promise.resolve();
+      },
     });
     const source = body[Symbol.asyncIterator]();
     for (let nth = 0; nth < leaveAfter; nth += 1) await source.next();
@@ -126,5 +138,34 @@ t.test('a reader that leaves does not end the write, which is finished once', as
     await waiting;
     t.same(ends, ['whole']);
     t.match(await source.next(), { done: true });
+  }
+});
+
+t.test('what is not over at the deadline is finished once whoever reads, and breaks', async (t) => {
+  for (const reads of ['nothing', 'some', 'waits', 'left']) {
+    const { gateway, clock } = fakeGateway();
+    const rest = Promise.withResolvers<void>();
+    const ends: string[] = [];
+    const body = finishing(gateway, stream('a', 'b', rest.promise, 'c'), {
+      ms: 10_000,
+      finish: (how) => {
+        ends.push(how);
+        return Promise.resolve();
+      },
+    });
+    const source = body[Symbol.asyncIterator]();
+    if (reads !== 'nothing') t.match(await source.next(), { value: bytes('a') });
+    const waiting = reads === 'waits' ? source.next() : undefined;
+    if (reads === 'left') await source.return!();
+    await soon();
+    clock.advance(9_999);
+    t.same(ends, []);
+    clock.advance(1);
+    t.same(ends, ['broken'], reads);
+    if (waiting !== undefined) await t.rejects(waiting, { message: 'timeout' });
+    rest.resolve();
+    await t.rejects(source.next(), { message: 'timeout' }, reads);
+    t.same(ends, ['broken']);
+    t.equal(clock.waiting, 0);
   }
 });

@@ -121,7 +121,7 @@ t.test('a broken file leaves the last good one', async (t) => {
   t.equal(ttlOf(source.current()), 7_200_000);
 });
 
-t.test('a refusal is told once, whatever else stirs in the folder, and so is its end', async (t) => {
+t.test('a refusal is told once, whatever else stirs, and so is its end', async (t) => {
   const { source, file, next } = await open(t, text('1h'));
   writeFileSync(file, text('1 hour'));
   t.match(await next(), { kind: 'refused' });

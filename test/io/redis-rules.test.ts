@@ -2,7 +2,7 @@
 // untouched may have changed it, so it is not trusted afterwards.
 import t from 'tap';
 import {
-  client, entriesUp, keep, look, open, openVirtual, ready, server, sure,
+  client, entriesUp, keep, look, open, openVirtual, ready, server, sure, type Opened,
 } from '../redis-store.ts';
 import { until } from '../redis.ts';
 
@@ -19,9 +19,9 @@ void t.test('under the same rules what was kept stays valid', async (t) => {
   t.equal(await use(second.store), 'valid');
 });
 
-void t.test('under other rules nothing of before is valid, nor under the first again', async (t) => {
+void t.test('with other rules nothing of before is valid, nor with the first again', async (t) => {
   const { url } = await server(t);
-  const uses: ((by: typeof last.store) => Promise<string>)[] = [];
+  const uses: ((by: Opened['store']) => Promise<string>)[] = [];
   let last = open(t, { url, rules: 'one' });
   await ready(last.store);
   await entriesUp(last.store);

@@ -57,7 +57,7 @@ for (const form of FORMS) {
         await shared(`/posts?page=${said.length}`, { cookie: 'sid=a' }, {}), `${said} under a ttl`,
       );
       const odd = { cookie: 'sid=a', 'user-agent': 'odd' };
-      t.notOk(await shared(`/posts?page=odd${said.length}`, odd, {}), 'which no fill would have shown');
+      t.notOk(await shared(`/posts?page=odd${said.length}`, odd, {}), 'no fill would show it');
     }
     said = 'max-age=60, must-revalidate';
     t.ok(

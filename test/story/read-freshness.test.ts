@@ -36,7 +36,7 @@ for (const form of FORMS) {
     for (const [given, because] of refused) {
       fields = given;
       t.equal(
-        (await s.get(`/hour?${because}`)).cache, `everfresh; fwd=uri-miss; detail="${because}"`,
+        (await s.get(`/hour?${because}`)).cache, `everfresh; fwd=bypass; detail="${because}"`,
       );
       t.equal(
         (await s.get(`/hour?${because}`)).cache,
@@ -72,12 +72,12 @@ for (const form of FORMS) {
     t.match((await s.get('/any/where?x=1')).cache, /stored/);
     t.match((await s.get('/any/where?x=1')).cache, /hit/);
     said = '';
-    t.equal((await s.get('/silent')).cache, 'everfresh; fwd=uri-miss; detail="upstream-not-fresh"');
+    t.equal((await s.get('/silent')).cache, 'everfresh; fwd=bypass; detail="upstream-not-fresh"');
     said = 's-maxage=60, max-age=0';
     await s.get('/shared');
     t.match((await s.get('/shared')).cache, /hit/);
     said = 'no-cache';
-    t.equal((await s.get('/asks')).cache, 'everfresh; fwd=uri-miss; detail="upstream-no-cache"');
+    t.equal((await s.get('/asks')).cache, 'everfresh; fwd=bypass; detail="upstream-no-cache"');
   });
 }
 

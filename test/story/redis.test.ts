@@ -162,3 +162,28 @@ t.test('a write through an instance that only observes is seen by the others', a
     await b.leave();
   }
 });
+
+t.test('after an outage of all, nobody uses what a write meanwhile has ended', async (t) => {
+  const redis = await startRedis();
+  t.teardown(() => redis.stop());
+  const a = await stage(t, { rules: on(redis.url), script: list() });
+  const b = await stage(t, { rules: on(redis.url), behind: a });
+  for (let round = 0; round < 4; round += 1) {
+    await Promise.all([ready(a), ready(b)]);
+    await until(() => isHit(a), { what: 'a hit at a' });
+    await until(() => isHit(b), { what: 'a hit at b' });
+    // Frozen, it keeps what was sent to it, beats too, and runs all of it when it wakes.
+    redis.pause();
+    const written = await a.send('POST', '/posts', {});
+    t.equal(written.status, 201);
+    // Whoever wrote may be gone before it could tell of it.
+    const { remembered } = a.composed!.gateway;
+    if (round % 2 === 1) remembered.forget(remembered.recall()!);
+    redis.resume();
+    await until(async () => {
+      const reply = await b.get('/posts');
+      t.equal(reply.body, written.body, `round ${round}`);
+      return reply.cache.includes('; hit');
+    }, { what: 'a hit again' });
+  }
+});

@@ -1,9 +1,11 @@
 // Bounds on writes: how many at once, how large a body is read, how long a slow client may take.
 import { once } from 'node:events';
-import { request as httpRequest } from 'node:http';
+import { type IncomingMessage, request as httpRequest } from 'node:http';
+import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { Barrier, FORMS, json, stage, type Stage, until } from '../play.ts';
 import { renewed, serials } from '../serials.ts';
+import { VirtualClock } from '../virtual-clock.ts';
 
 const RULES = `
 routes:
@@ -40,6 +42,55 @@ for (const form of FORMS) {
       t.equal(writes, 3);
     });
   }
+
+  t.test(`${form}: clients behind a trusted proxy are counted apart`, async (t) => {
+    const open = new Barrier();
+    let writes = 0;
+    const s = await stage(t, {
+      form,
+      rules: `trust_proxy: [127.0.0.1, 10.0.0.0/8]\nlimits: { writes_per_client: 1 }\n${RULES}`,
+      script: serials(async (_request, response) => {
+        writes += 1;
+        await open.pass();
+        json(response, {});
+      }),
+    });
+    const write = async (way: string): Promise<number> =>
+      (await s.send('POST', '/posts', { id: 1 }, { 'x-forwarded-for': way })).status;
+    const first = write('198.51.100.7, 192.0.2.1, 10.0.0.2');
+    await until(() => writes === 1, 'one is with the upstream');
+    t.equal(await write('203.0.113.9, 192.0.2.1'), 429, 'what a client claims is not its address');
+    t.equal(await write('192.0.2.1:4711'), 429, 'nor is a port a part of it');
+    const ways = ['192.0.2.2', '[2001:db8::1]:80', '10.0.0.3, 10.0.0.2', '192.0.2.1, nonsense'];
+    const others = ways.map((way) => write(way));
+    await until(() => writes === 5, 'other clients, and the proxy itself where nothing is said');
+    t.equal(await write(''), 429, 'the proxy');
+    open.open();
+    t.same(await Promise.all([first, ...others]), [200, 200, 200, 200, 200]);
+    t.equal(s.requests[0]!.headers['x-forwarded-for'],
+      '198.51.100.7, 192.0.2.1, 10.0.0.2, 127.0.0.1', 'the peer is added');
+  });
+
+  t.test(`${form}: who is no trusted proxy speaks for nobody else`, async (t) => {
+    const open = new Barrier();
+    let writes = 0;
+    const s = await stage(t, {
+      form,
+      rules: `limits: { writes_per_client: 1 }\n${RULES}`,
+      script: serials(async (_request, response) => {
+        writes += 1;
+        await open.pass();
+        json(response, {});
+      }),
+    });
+    const first = s.send('POST', '/posts', { id: 1 }, { 'x-forwarded-for': '192.0.2.1' });
+    await until(() => writes === 1, 'one is with the upstream');
+    const second = await s.send('POST', '/posts', { id: 1 }, { 'x-forwarded-for': '192.0.2.2' });
+    t.equal(second.status, 429);
+    open.open();
+    t.equal((await first).status, 200);
+    t.equal(s.requests[0]!.headers['x-forwarded-for'], '127.0.0.1');
+  });
 
   t.test(`${form}: a body over write_body is streamed, and its targets widen`, async (t) => {
     const s = await stage(
@@ -112,4 +163,35 @@ t.test('a client that leaves inside a large body leaves an unknown outcome', asy
   await until(() => s.count('POST /posts') === 1, 'it is on its way');
   client.destroy();
   await until(async () => /held/.test((await s.get('/posts')).cache), 'touched, and held');
+});
+
+t.test('a streaming answer to a write that touches nothing has no deadline', async (t) => {
+  const clock = new VirtualClock();
+  const late = new Barrier();
+  const s = await stage(t, {
+    clock,
+    rules: 'write_deadline: 40s\nroutes: { /a: { GET: { ttl: 1h } } }',
+    async script(_request, response) {
+      response.write('first ');
+      await late.pass();
+      response.end('last');
+    },
+  });
+  const heads = new Promise<IncomingMessage>((resolve, reject) => {
+    const { hostname, port } = new URL(s.url);
+    const options = { host: hostname, port, method: 'POST', path: '/chat/stream', agent: false };
+    httpRequest(options, resolve).on('error', reject).end();
+  });
+  await late.reached;
+  let head: IncomingMessage | undefined;
+  void heads.then((came) => {
+    head = came;
+  });
+  await until(() => {
+    clock.advance(1);
+    return head !== undefined;
+  }, 'the answer’s head');
+  clock.advance(1_000_000);
+  late.open();
+  t.equal(await text(await heads), 'first last');
 });

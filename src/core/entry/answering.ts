@@ -47,5 +47,6 @@ function sharable(verdict: Verdict): boolean {
 
 const KEEPABLE: ReadonlySet<string> = new Set<Extract<Verdict, { kind: 'miss' }>['kept']>([
   'stored', 'collapsed', 'revalidated', 'held', 'outrun', 'too-large', 'too-slow',
-  'too-many-variants', 'too-many-tags', 'tag-not-computable', 'store-down', 'store-joining', 'store-slow',
+  'too-many-variants', 'too-many-tags', 'tag-not-computable', 'store-down', 'store-joining',
+  'store-slow',
 ]);

@@ -53,6 +53,8 @@ function miss({ because, kept, upstreamStatus }: Extract<Verdict, { kind: 'miss'
     said.push(kept);
   } else {
     reason = kept;
+    // What the upstream forbids to keep, or no store can, is as if there were no cache.
+    if (/^(?:upstream|store)-/.test(kept)) said[0] = 'fwd=bypass';
   }
   if (reason !== undefined) said.push(detail(reason));
   return said.join('; ');

@@ -36,8 +36,12 @@ export const neverShown = (name: string): boolean =>
   NEVER_SHOWN.has(name) || name.startsWith('x-forwarded-') || name.startsWith('cf-');
 
 /** `Vary` decides over these, also where the operator lists `headers`. */
-export const governedByVary = (name: string): boolean =>
-  name.startsWith('accept') || name === 'origin';
+export const governedByVary = (name: string): boolean => GOVERNED.has(name);
+
+const GOVERNED = new Set([
+  'accept', 'accept-encoding', 'accept-language', 'accept-charset', 'accept-datetime',
+  'accept-profile', 'accept-crs', 'origin',
+]);
 
 /** What in a request says who is asking. */
 export function askingWith(fields: Fields, credentials: Credentials): Asking {

@@ -26,11 +26,16 @@ export interface WriteRequest {
   readonly fields: Fields;
 }
 
+/** Over this many combinations of values a target widens to its route. */
+const BOUNDS_MAX = 100;
+
 /** Over this many tags a write touches the routes as a whole. */
 const TAGS_MAX = 1000;
 
 // Frameworks take a POST with one of these for the method that it names.
-const OVERRIDES = ['x-http-method-override', 'x-http-method', 'x-method-override'];
+export const OVERRIDES: readonly string[] = [
+  'x-http-method-override', 'x-http-method', 'x-method-override',
+];
 
 export interface Reach {
   /** Touched, and fetched again where they are in use. */
@@ -147,7 +152,7 @@ export function tagsOf(target: Target, said: Said, config: Config, finder: Finde
   // What is computed may spell a path for which a more specific route speaks.
   const elsewhere = bounds
     .filter((bound) => bound.size === route.params.length && bound.size > 0)
-    .flatMap((bound) => finder.matchLoosely(pathOf(route, bound)))
+    .flatMap((bound) => finder.match(pathOf(route, bound)) ?? [])
     .filter((match) => match.route.pattern !== route.pattern && hasReads(match.route))
     .map((match) => routeTag(match.route.pattern, match.route.params, match.params));
   return [...tags, ...elsewhere];
@@ -188,7 +193,7 @@ function boundsOf(
     const values = texts(binding, said);
     if (values === undefined || values.includes('')) return undefined;
     bounds = bounds.flatMap((bound) => values.map((value) => new Map(bound).set(name, value)));
-    if (bounds.length > 1000) return undefined;
+    if (bounds.length > BOUNDS_MAX) return undefined;
   }
   return bounds;
 }

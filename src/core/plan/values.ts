@@ -24,6 +24,9 @@ export interface Body {
 const VALUES_MAX = 100;
 const VALUE_LENGTH_MAX = 1024;
 
+/** Deeper than any body that means something, and far from running out of stack. */
+const NESTING_MAX = 200;
+
 /** Stands in parsed JSON for a number whose text is not what JavaScript makes of it. */
 const INEXACT = Symbol('inexact');
 
@@ -46,12 +49,15 @@ export function texts(
   return made;
 }
 
-/** Reads a body by its media type: JSON (also `+json`), or a form. A coded body is not read. */
+/** Reads a body by its media type: JSON (also `+json`), or a form; in UTF-8 and uncoded. */
 export function parseBody(fields: Fields, bytes: Uint8Array): Body {
   const coding = field(fields, 'content-encoding')?.trim().toLowerCase() ?? 'identity';
   if (coding !== 'identity') return { value: undefined };
   const contentType = field(fields, 'content-type');
   const type = contentType?.split(';')[0]!.trim().toLowerCase() ?? '';
+  // An upstream may take the same bytes in another charset for another text.
+  const charset = /;\s*charset\s*=\s*"?([^\s";]*)/i.exec(contentType ?? '')?.[1] ?? 'utf-8';
+  if (!/^(?:utf-?8|us-ascii)$/i.test(charset)) return { value: undefined };
   const text = (): string => new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   try {
     if (type === 'application/json' || type.endsWith('+json')) {
@@ -61,30 +67,46 @@ export function parseBody(fields: Fields, bytes: Uint8Array): Body {
     }
     if (type === 'application/x-www-form-urlencoded') return { value: form(text()) };
   } catch (error) {
-    // Neither JSON nor UTF-8: a client's or an upstream's mistake, and nothing that can be read.
-    if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
+    // Neither JSON nor UTF-8, or nested beyond all measure: a client's or an upstream's mistake,
+    // and nothing that can be read.
+    if (!UNREADABLE.some((kind) => error instanceof kind)) throw error;
   }
   return { value: undefined };
 }
 
+const UNREADABLE = [SyntaxError, TypeError, RangeError];
+
 // RFC 8259 §4: of a name that stands twice "the behavior [...] is unpredictable": the upstream may
 // take the other one. In valid JSON only a name is a string with a colon behind it.
 function repeatsNames(json: string, value: unknown): boolean {
-  return (json.match(/"(?:[^"\\]|\\.)*"\s*:/g)?.length ?? 0) !== namesIn(value);
+  return namesOf(json) !== namesIn(value);
 }
 
-function namesIn(value: unknown): number {
+/** How many strings of a valid JSON text have a colon behind them; linear in its length. */
+function namesOf(json: string): number {
+  let names = 0;
+  for (let at = json.indexOf('"'); at >= 0; at = json.indexOf('"', at)) {
+    for (at += 1; json[at] !== '"'; at += 1) if (json[at] === '\\') at += 1;
+    for (at += 1; ' \t\n\r'.includes(json[at] ?? '.'); at += 1);
+    if (json[at] === ':') names += 1;
+  }
+  return names;
+}
+
+function namesIn(value: unknown, depth = 0): number {
   if (typeof value !== 'object' || value === null) return 0;
+  if (depth === NESTING_MAX) throw new RangeError('nested too deeply');
   const members = Object.values(value);
   const own = Array.isArray(value) ? 0 : members.length;
-  return members.reduce<number>((sum, member) => sum + namesIn(member), own);
+  return members.reduce<number>((sum, member) => sum + namesIn(member, depth + 1), own);
 }
 
 function form(text: string): Map<string, unknown> {
-  const fields = new Map<string, unknown>();
+  const fields = new Map<string, string[]>();
   for (const [name, value] of decodeQuery(text)) {
-    const before = fields.get(name);
-    fields.set(name, before === undefined ? value : [before, value].flat());
+    const values = fields.get(name);
+    if (values === undefined) fields.set(name, [value]);
+    else values.push(value);
   }
   return fields;
 }

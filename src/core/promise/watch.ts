@@ -13,8 +13,12 @@ interface Seen {
   beat: string;
   /** When this beat was first seen. */
   since: number;
-  moved: boolean;
+  moves: number;
 }
+
+// What a server that hung had been sent runs when it wakes, long after its sender gave up: one move
+// proves nothing. Who beats twice while it is watched is there.
+const MOVES_OF_THE_LIVE = 2;
 
 export class Watch {
   readonly #leaseMs: number;
@@ -29,17 +33,24 @@ export class Watch {
     for (const id of this.#seen.keys()) if (!beats.has(id)) this.#seen.delete(id);
     for (const [id, beat] of beats) {
       const seen = this.#seen.get(id);
-      if (seen === undefined) this.#seen.set(id, { beat, since: mono, moved: false });
-      else if (seen.beat !== beat) this.#seen.set(id, { beat, since: mono, moved: true });
+      if (seen === undefined) this.#seen.set(id, { beat, since: mono, moves: 0 });
+      else if (seen.beat !== beat) {
+        this.#seen.set(id, { beat, since: mono, moves: seen.moves + 1 });
+      }
     }
   }
 
-  /** Gone: not one beat in a full lease of watching. Live: one that moved, less than that ago. */
+  /** Whoever was away knows nothing any more of who lives. */
+  forget(): void {
+    this.#seen.clear();
+  }
+
+  /** Gone: no beat in a full lease of watching. Live: it moved twice, and less than that ago. */
   state(id: string, mono: number): Liveness {
     const seen = this.#seen.get(id);
     if (seen === undefined) return 'unknown';
     if (mono - seen.since >= this.#leaseMs) return 'gone';
-    return seen.moved ? 'live' : 'unknown';
+    return seen.moves >= MOVES_OF_THE_LIVE ? 'live' : 'unknown';
   }
 
   beat(id: string): string {

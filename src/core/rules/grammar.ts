@@ -211,7 +211,8 @@ export const topOptions = {
   client_directives: usually(
     choice('honour', 'ignore'), 'honour', 'What becomes of the request\'s `Cache-Control`.'),
   workers: usually(count({ max: 1024 }), '1', 'Processes; more than one is not in this version.'),
-  tls: maybe(object(tlsOptions), 'For HTTPS towards clients; HTTP/2 is not in this version.', 'plain HTTP'),
+  tls: maybe(
+    object(tlsOptions), 'For HTTPS towards clients; HTTP/2 is not in this version.', 'plain HTTP'),
   log: group(object(logOptions), 'What is logged.'),
   fast_path: usually(
     onOff(), 'on',

@@ -53,8 +53,11 @@ const ENTRY_LIFE_MS = 86_400_000;
 
 // People use many names for the field that says who is asking; these are the usual ones.
 const CREDENTIAL_FIELDS = [
-  'authorization', 'x-api-key', 'api-key', 'x-auth-token', 'x-access-token', 'x-session-token',
-  'x-amz-security-token',
+  'authorization', 'x-api-key', 'api-key', 'apikey', 'x-apikey', 'x-auth-token', 'x-access-token',
+  'x-session-token', 'x-session-id', 'x-id-token', 'x-token', 'token', 'private-token',
+  'x-amz-security-token', 'x-vault-token', 'x-shopify-access-token', 'x-gitlab-token',
+  'x-csrf-token', 'x-user-id', 'x-user', 'remote-user', 'x-remote-user',
+  'x-forwarded-user', 'x-forwarded-email',
 ];
 
 export function parseRules(text: string, { file, env = {}, overrides = {} }: ParseOptions): Parsed {
