@@ -176,7 +176,8 @@ export async function until(
     if (performance.now() > end) throw new Error(`waited in vain for ${what}`);
     for (const clock of clocks) clock.advance(stepMs);
     if (clocks.length === 0) await pause(5);
-    else await pause(1);
+    // A busy server must not seem to have been silent for a lease.
+    else await pause(3);
   }
 }
 

@@ -82,7 +82,12 @@ function refuseUpgrade(
     ? problem(door.because)
     : problem('bad-upgrade', { status: 426 });
   reply.code(refusal.status)
-    .headers({ 'content-type': 'application/problem+json', connection: 'close' })
+    .headers({
+      'content-type': 'application/problem+json',
+      connection: 'close',
+      // RFC 9110 §15.5.22: a 426 says what would be spoken instead.
+      upgrade: 'HTTP/1.1',
+    })
     .send(Buffer.from(refusal.body));
 }
 

@@ -7,8 +7,10 @@ import { BlockList, isIP, isIPv6, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { listMembers } from '../core/http/list.ts';
 import { field, fieldLines, type Fields, hasField, tokens } from '../core/http/message.ts';
+import { cacheStatus } from '../core/http/cache-status.ts';
 import { problem } from '../core/http/problem.ts';
 import type { Config } from '../core/rules/config.ts';
+import type { RefuseBecause } from '../core/verdict.ts';
 import { Broken, type ByteStream, type Incoming } from '../flow/ports.ts';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -52,8 +54,7 @@ export function openServer(config: Config, handler: Handler): Server {
   server.on('connect', (_request: IncomingMessage, socket: Socket) => {
     // From here on the socket is ours alone, its errors too.
     socket.on('error', () => socket.destroy());
-    const { fields, body } = problem('method-not-allowed');
-    lastWord(socket, '405 Method Not Allowed', { fields, body });
+    lastWord(socket, 'method-not-allowed', 405);
   });
   return server;
 }
@@ -79,15 +80,12 @@ export function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket): vo
       return;
     }
   }
-  const status = error.code === 'HPE_HEADER_OVERFLOW'
-    ? '431 Request Header Fields Too Large'
-    : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request';
-  const told = { type: 'about:blank', title: status.slice(4), status: Number(status.slice(0, 3)) };
-  const body = Buffer.from(JSON.stringify(told));
-  const fields = [
-    'Content-Type', 'application/problem+json', 'Content-Length', String(body.byteLength),
-  ];
-  lastWord(socket, status, { fields, body });
+  lastWord(socket, ...unparsed(error.code));
+}
+
+function unparsed(code: string | undefined): Parameters<typeof refusal> {
+  if (code === 'HPE_HEADER_OVERFLOW') return ['too-many-fields', 431];
+  return ['bad-framing', code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400];
 }
 
 /** What was asked before the nonsense is still answered; then nothing more is read. */
@@ -96,17 +94,20 @@ function closeAfter(last: ServerResponse, socket: Socket): void {
   last.once('finish', () => socket.destroySoon());
 }
 
-function lastWord(
-  socket: Socket,
-  status: string,
-  { fields, body }: { fields: Fields; body: Uint8Array },
-): void {
-  let head = `HTTP/1.1 ${status}\r\n`;
-  for (let i = 0; i < fields.length; i += 2) head += `${fields[i]!}: ${fields[i + 1]!}\r\n`;
-  socket.write(`${head}Connection: close\r\n\r\n`);
+function lastWord(socket: Socket, because: RefuseBecause, status: number): void {
+  const { head, body } = refusal(because, status);
+  socket.write(head);
   socket.write(body);
   // Not `end` alone: a client that never ends its half would hold the connection for ever.
   socket.destroySoon();
+}
+
+function refusal(because: RefuseBecause, status: number): { head: string; body: Uint8Array } {
+  const { reason, fields, body } = problem(because, { status });
+  const lines = [...fields, 'Cache-Status', cacheStatus({ kind: 'refuse', because, status })];
+  let head = `HTTP/1.1 ${status} ${reason}\r\n`;
+  for (let i = 0; i < lines.length; i += 2) head += `${lines[i]!}: ${lines[i + 1]!}\r\n`;
+  return { head: `${head}Connection: close\r\n\r\n`, body };
 }
 
 /** Which peers are proxies whose word about a client is believed. */

@@ -184,3 +184,15 @@ t.test('A18 a lenient parser on the command line: everfresh does not start', asy
     t.match(String(run.stderr), /insecure-http-parser/);
   }
 });
+
+t.test('what cannot be parsed is refused with a reason, as everything else is', async (t) => {
+  const { s } = await gateway(t);
+  const broken = await once(t, s.url, 'GET / HTTP/1.1\r\nHost: x\r\nBad Name: 1\r\n\r\n');
+  t.equal(broken.status, 400);
+  t.match(broken.head, /cache-status: everfresh; detail="bad-framing"/i);
+  t.match(broken.body, /"because":"bad-framing"/);
+  const long = `GET / HTTP/1.1\r\nHost: x\r\nLong: ${'x'.repeat(20_000)}\r\n\r\n`;
+  const large = await once(t, s.url, long);
+  t.equal(large.status, 431);
+  t.match(large.head, /cache-status: everfresh; detail="too-many-fields"/i);
+});

@@ -56,9 +56,11 @@ export function failureStatus(because: RefuseBecause | FailBecause | UpstreamFai
 const PHRASES: Readonly<Record<number, string>> = {
   400: 'Bad Request',
   405: 'Method Not Allowed',
+  408: 'Request Timeout',
   414: 'URI Too Long',
   417: 'Expectation Failed',
   421: 'Misdirected Request',
+  426: 'Upgrade Required',
   429: 'Too Many Requests',
   431: 'Request Header Fields Too Large',
   502: 'Bad Gateway',
