@@ -45,6 +45,12 @@ export function openVirtual(
   t: Test, url: string, change: Partial<RedisStoreOptions> = {},
 ): { store: Store; clock: VirtualClock } {
   const clock = new VirtualClock();
+  const raw = client(t, url);
+  const hangs = new Error('it hangs, or is gone');
+  // What was sent to the server before this has been answered before it.
+  clock.settled = () => Promise.race([
+    raw.ping(), new Promise((_, reject) => void setTimeout(reject, 2000, hangs).unref()),
+  ]).catch((error: unknown) => error);
   return { ...open(t, { url, clock, budgetMs: NO_BUDGET_MS, ...change }), clock };
 }
 

@@ -174,10 +174,11 @@ export async function until(
   const end = performance.now() + limitMs;
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`waited in vain for ${what}`);
+    // A busy server must not seem to have been silent for a lease.
+    for (const clock of clocks) await clock.settled();
     for (const clock of clocks) clock.advance(stepMs);
     if (clocks.length === 0) await pause(5);
-    // A busy server must not seem to have been silent for a lease.
-    else await pause(3);
+    else await pause(1);
   }
 }
 

@@ -91,8 +91,8 @@ void t.test('a write whose instance is gone is touched for it, and later again',
   const quarantineMs = 4000;
   const change = { limits: { ...limits, quarantineMs } };
   const first = openVirtual(t, redis.url, change);
-  const second = openVirtual(t, redis.url, change);
   await ready(first.store, first.clock);
+  const second = openVirtual(t, redis.url, change);
   await ready(second.store, first.clock, second.clock);
   await entriesUp(first.store);
   const use = await keep(first.store);
@@ -172,8 +172,8 @@ void t.test('a write that its owner took back is released by its owner alone', a
   const quarantineMs = 4000;
   const change = { limits: { ...limits, quarantineMs } };
   const first = openVirtual(t, redis.url, change);
-  const second = openVirtual(t, redis.url, change);
   await ready(first.store, first.clock);
+  const second = openVirtual(t, redis.url, change);
   await ready(second.store, first.clock, second.clock);
   await sure(first.store.control.intend('w1', ['a']));
   const swept: (readonly string[])[] = [];
@@ -197,8 +197,8 @@ void t.test('a write that settles longer than the quarantine is held as long', a
   const [quarantineMs, holdMs] = [500, 4000];
   const change = { limits: { ...limits, quarantineMs } };
   const first = openVirtual(t, redis.url, change);
-  const second = openVirtual(t, redis.url, change);
   await ready(first.store, first.clock);
+  const second = openVirtual(t, redis.url, change);
   await ready(second.store, first.clock, second.clock);
   const touch = { intent: 'w1', tags: ['a'], then: 'settling', holdMs } as const;
   await sure(first.store.control.touch(touch));

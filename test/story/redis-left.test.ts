@@ -7,7 +7,7 @@ import { startRedis, until } from '../redis.ts';
 import { parseRules } from '../../src/core/rules/parse.ts';
 
 const on = (url: string, routes: string): string =>
-  `store: { url: "${url}" }\nlease: 300ms\nroutes:\n${routes}`;
+  `store: { url: "${url}" }\nlease: 1s\nroutes:\n${routes}`;
 
 const WATCHED = '  /posts/:id: { GET: { ttl: 1h } }\n';
 const UNWATCHED = '  /users: { GET: { ttl: 1h } }\n';
