@@ -46,3 +46,29 @@ for (const form of FORMS) {
     t.match((await s.get('/a')).cache, /; hit/);
   });
 }
+
+t.test('a GET of a path that is read is a GET, whatever else it calls itself', async (t) => {
+  const s = await stage(t, {
+    rules: 'routes: { /a: { GET: { ttl: 1h } } }',
+    script: (request, response) => json(response, request.headers['x-http-method-override'] ?? 0),
+  });
+  const override = { 'x-http-method-override': 'DELETE' };
+  t.equal((await s.get('/a', { ...override, authorization: 'me' })).body, '0', 'passed');
+  t.equal((await s.get('/a', override)).body, '0', 'filled');
+  t.equal((await s.get('/other', override)).body, '"DELETE"', 'elsewhere it goes through');
+});
+
+t.test('a 304 that nobody asked for is a broken answer', async (t) => {
+  let broken = true;
+  const s = await stage(t, {
+    rules: 'routes: { /a: { GET: { ttl: 1h } } }',
+    script(_request, response) {
+      if (!broken) return json(response, 1);
+      response.writeHead(304);
+      return response.end();
+    },
+  });
+  t.equal((await s.get('/a')).status, 502);
+  broken = false;
+  t.match((await s.get('/a')).cache, /stored/, 'and nothing is remembered of it');
+});
