@@ -68,8 +68,7 @@ export type RefuseBecause =
   | 'too-many-fields'
   | 'expectation'
   | 'too-many-writes'
-  | 'store-down'
-  | 'draining';
+  | 'store-down';
 
 /** Why everfresh could not bring an answer. */
 export type FailBecause =

@@ -32,8 +32,4 @@ export class Lately<K> {
     this.#seen.set(key, { until: this.#clock.mono() + this.#forMs, count });
     return count;
   }
-
-  forget(key: K): void {
-    this.#seen.delete(key);
-  }
 }

@@ -57,9 +57,10 @@ export async function endWrite(
     const because = 'touch-unconfirmed';
     return { told: problemTold(gateway, writing.asked, { kind: 'fail', because }), ...over };
   }
-  const uses = gateway.ledger.dependents(reach.refresh, gateway.clock.mono());
-  if (end.then === 'done') await refreshed(gateway, writing, reach);
-  const told = writing.told(fetched, { outcome, refreshing: uses.length });
+  const refreshing = end.then === 'done'
+    ? await refreshed(gateway, writing, reach)
+    : gateway.ledger.dependents(reach.refresh, gateway.clock.mono()).length;
+  const told = writing.told(fetched, { outcome, refreshing });
   return { told: { ...told, answer: { ...told.answer, body } }, ...over };
 }
 
@@ -141,8 +142,8 @@ function touchAgainLater(gateway: Gateway, writing: Writing, { reach, then }: En
 }
 
 /** With `wait` the writer is answered after the refreshes, or when its patience ends. */
-async function refreshed(gateway: Gateway, writing: Writing, reach: Reach): Promise<void> {
-  const done = refreshAfter(gateway, reach.refresh);
-  if (!writing.wait) return;
-  await within(gateway.clock, writing.waitTimeoutMs, done.tried);
+async function refreshed(gateway: Gateway, writing: Writing, reach: Reach): Promise<number> {
+  const { count, tried } = refreshAfter(gateway, reach.refresh);
+  if (writing.wait) await within(gateway.clock, writing.waitTimeoutMs, tried);
+  return count;
 }

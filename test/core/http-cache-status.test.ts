@@ -57,7 +57,7 @@ const STATUSES: Record<RefuseBecause | FailBecause, number> = {
   'bad-upgrade': 400, 'method-not-allowed': 405, 'target-too-long': 414, 'too-many-parameters': 414,
   'expectation': 417, 'unknown-host': 421, 'too-many-writes': 429, 'too-many-fields': 431,
   'upstream-refused': 502, 'upstream-reset': 502, 'upstream-broken': 502, 'internal': 502,
-  'store-down': 503, 'draining': 503, 'upstream-timeout': 504, 'touch-unconfirmed': 504,
+  'store-down': 503, 'upstream-timeout': 504, 'touch-unconfirmed': 504,
   'only-if-cached': 504,
 };
 
@@ -99,7 +99,7 @@ t.test('a problem says when to try again, what is allowed, and if it hangs up', 
   };
   t.equal(said('store-down', 'Retry-After', 2001), '3');
   t.equal(said('too-many-writes', 'Retry-After'), '1');
-  t.equal(said('draining', 'Retry-After', 0), '1');
+  t.equal(said('store-down', 'Retry-After', 0), '1');
   t.match(said('method-not-allowed', 'Allow'), /\bGET\b.*\bDELETE\b/);
   t.notOk(problem('upstream-reset').fields.includes('Retry-After'),
     'a write must not be invited again');

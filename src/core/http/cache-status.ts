@@ -138,7 +138,6 @@ export const REASONS: Readonly<Record<Reason, string>> = {
   'too-many-fields': 'The request has more or longer fields than the gateway takes.',
   'expectation': 'The gateway knows no expectation but 100-continue.',
   'too-many-writes': 'Too many writes are under way.',
-  'draining': 'The gateway is shutting down.',
   // failures
   'upstream-refused': 'The upstream could not be reached.',
   'upstream-timeout': 'The upstream took too long.',

@@ -39,7 +39,6 @@ const STATUSES = {
   'upstream-broken': 502,
   'internal': 502,
   'store-down': 503,
-  'draining': 503,
   'upstream-timeout': 504,
   'touch-unconfirmed': 504,
   // RFC 9111 §5.2.1.7: "Caches that honor this request directive SHOULD, upon receiving it, respond
@@ -71,8 +70,8 @@ const PHRASES: Readonly<Record<number, string>> = {
 /** What RFC 9110 §15.5.6 wants in the Allow of a 405: everything but CONNECT and TRACE passes. */
 const ALLOWED = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, QUERY';
 
-const TRY_AGAIN: ReadonlySet<string> = new Set(['store-down', 'draining', 'too-many-writes']);
-const CLOSING: ReadonlySet<string> = new Set(['bad-framing', 'method-not-allowed', 'draining']);
+const TRY_AGAIN: ReadonlySet<string> = new Set(['store-down', 'too-many-writes']);
+const CLOSING: ReadonlySet<string> = new Set(['bad-framing', 'method-not-allowed']);
 
 export interface Problem {
   readonly status: number;
