@@ -1,5 +1,5 @@
-// Stores on a real Redis for tests, and what tests ask of them in few words. On a virtual clock an
-// instance lives only while its test lets time pass for it.
+// Stores on a real Redis for tests, and what tests ask of them in few words. What needs a clock
+// that can be moved is told on the simulated store.
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import type { Test } from 'tap';
@@ -9,12 +9,11 @@ import type { Known, Said, Store } from '../src/flow/ports.ts';
 import { redisStore, type RedisStoreOptions } from '../src/io/redis.ts';
 import { entry } from './entries.ts';
 import { realClock, startRedis, until, type RunningRedis } from './redis.ts';
-import { VirtualClock } from './virtual-clock.ts';
 
-export const LEASE_MS = 2000;
+/** Short, since a new epoch's first touches wait for it; long enough for a busy machine. */
+export const LEASE_MS = 400;
+export const CONTROL = '{test}:control';
 export const limits = { touched: 1000, entryLifeMs: 3_600_000, quarantineMs: 60_000 };
-/** So much that no virtual time uses it up while a real answer is on its way. */
-const NO_BUDGET_MS = 3_600_000;
 
 export interface Opened {
   readonly store: Store;
@@ -28,7 +27,7 @@ export function open(
   const troubles: string[] = [];
   const messages: string[] = [];
   const store = redisStore({
-    prefix: 'test:', clock: realClock, leaseMs: LEASE_MS, limits, budgetMs: 1000,
+    prefix: 'test', clock: realClock, leaseMs: LEASE_MS, limits, budgetMs: 1000,
     rules: 'rules',
     onTrouble(because, { message }) {
       troubles.push(because);
@@ -38,20 +37,6 @@ export function open(
   });
   t.teardown(() => store.close({ clean: true }));
   return { store, troubles, messages };
-}
-
-/** On a clock of its own that only the test moves: where it stands still, the instance is dead. */
-export function openVirtual(
-  t: Test, url: string, change: Partial<RedisStoreOptions> = {},
-): { store: Store; clock: VirtualClock } {
-  const clock = new VirtualClock();
-  const raw = client(t, url);
-  const hangs = new Error('it hangs, or is gone');
-  // What was sent to the server before this has been answered before it.
-  clock.settled = () => Promise.race([
-    raw.ping(), new Promise((_, reject) => void setTimeout(reject, 2000, hangs).unref()),
-  ]).catch((error: unknown) => error);
-  return { ...open(t, { url, clock, budgetMs: NO_BUDGET_MS, ...change }), clock };
 }
 
 export async function server(t: Test, args: readonly string[] = []): Promise<RunningRedis> {
@@ -67,8 +52,11 @@ export function client(t: Test, url: string): Redis {
   return redis;
 }
 
-export const ready = (store: Store, ...clocks: VirtualClock[]): Promise<void> =>
-  until(() => store.state().state === 'ready', { what: 'the store to be ready', clocks });
+export const ready = (...stores: Store[]): Promise<void> =>
+  until(() => stores.every((store) => store.state().state === 'ready'), { what: 'the stores' });
+
+/** Gone as by a power cut: whatever it held is left as it stands. */
+export const vanish = (store: Store): Promise<void> => store.close({ clean: false });
 
 /** What is known; waited for, since a busy machine may cost an instance its lease. */
 export async function look(store: Store, ...tags: string[]): Promise<Known & { kind: 'known' }> {

@@ -10,7 +10,6 @@ import { delimiter, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Clock } from '../src/flow/ports.ts';
-import type { VirtualClock } from './virtual-clock.ts';
 
 const run = promisify(execFile);
 const NAMES = ['redis-server', 'valkey-server'] as const;
@@ -157,28 +156,16 @@ function answers(port: number): Promise<boolean> {
   });
 }
 
-/**
- * Waits until something is so. Virtual clocks are moved on between two looks, by as much as is
- * given; without them, real time passes.
- */
+/** Waits until something is so. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
-  options: {
-    readonly what?: string;
-    readonly clocks?: readonly VirtualClock[];
-    readonly stepMs?: number;
-    readonly limitMs?: number;
-  } = {},
+  options: { readonly what?: string; readonly limitMs?: number } = {},
 ): Promise<void> {
-  const { what = 'a condition', clocks = [], stepMs = 5, limitMs = 15_000 } = options;
+  const { what = 'a condition', limitMs = 15_000 } = options;
   const end = performance.now() + limitMs;
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`waited in vain for ${what}`);
-    // A busy server must not seem to have been silent for a lease.
-    for (const clock of clocks) await clock.settled();
-    for (const clock of clocks) clock.advance(stepMs);
-    if (clocks.length === 0) await pause(5);
-    else await pause(1);
+    await pause(5);
   }
 }
 

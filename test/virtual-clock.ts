@@ -12,8 +12,6 @@ export class VirtualClock implements Clock {
   #mono = 0;
   #wall: number;
   #order = 0;
-  /** Ends when the real world has caught up with what was asked of it. */
-  settled: () => Promise<unknown> = () => Promise.resolve();
   readonly #timers = new Set<Timer>();
 
   constructor(wall: number = Date.UTC(2026, 0, 1)) {

@@ -1,18 +1,10 @@
 // Puts the gateway together: configuration, store, upstreams, stories. The one place where every
 // port meets its implementation; it decides nothing else.
 import { randomBytes } from 'node:crypto';
-import type { Key } from '../core/entry/entry.ts';
-import { Ledger } from '../core/plan/ledger.ts';
 import type { Config } from '../core/rules/config.ts';
-import { Flights } from '../flow/flights.ts';
-import type { Gateway, Outage } from '../flow/gateway.ts';
-import { Lately } from '../flow/lately.ts';
-import type { Clock, Store } from '../flow/ports.ts';
-import { refreshAfter } from '../flow/purge.ts';
-import { refreshOne } from '../flow/refresh.ts';
-import { Refresher } from '../flow/refresher.ts';
-import { Remembered } from '../flow/remembered.ts';
-import { guarded } from '../flow/touching.ts';
+import { assemble } from '../flow/assemble.ts';
+import type { Gateway } from '../flow/gateway.ts';
+import type { Clock } from '../flow/ports.ts';
 import { warmUp } from '../flow/warm.ts';
 import { realClock } from '../io/clock.ts';
 import { type CountedHandler, requestHandler } from '../io/handler.ts';
@@ -38,10 +30,6 @@ export interface Composed {
   close(): Promise<void>;
 }
 
-const UNCACHEABLE_FOR_MS = 30_000;
-const KEYS_REMEMBERED = 10_000;
-const USES_MAX = 200_000;
-
 export function compose(config: Config, { clock = realClock }: { clock?: Clock } = {}): Composed {
   const log = openLog(config.log.level);
   let drains = false;
@@ -54,37 +42,11 @@ export function compose(config: Config, { clock = realClock }: { clock?: Clock }
     writes: () => gateway.writers.all,
   }));
   const ear = earOf(metrics, log);
-  const outage: Outage = { since: undefined };
-  const remembered = new Remembered(config.limits.remembered);
-  const { store: opened, near } = openStore(config, { clock, ear });
-  const store: Store = { ...opened, control: guarded(opened.control, remembered, outage) };
+  const { store, near } = openStore(config, { clock, ear });
   const upstream = undiciUpstream(() => gateway.live.config.upstream, { clock, ear });
   const newId = (): string => randomBytes(16).toString('hex');
-  const gateway: Gateway = {
-    live: liveOf(config),
-    mode: config.mode,
-    clock,
-    upstream,
-    store,
-    ear,
-    ledger: new Ledger(USES_MAX),
-    flights: new Flights(),
-    refresher: new Refresher({
-      run: (use, cause) => refreshOne(gateway, use, cause),
-      backlog: (waiting, running) => ear.backlog(waiting, running),
-      runningMax: config.limits.refreshConcurrency,
-    }),
-    uncacheable: new Lately<Key>(clock, { forMs: UNCACHEABLE_FOR_MS, keysMax: KEYS_REMEMBERED }),
-    newVariants: new Lately<string>(clock, { forMs: 60_000, keysMax: KEYS_REMEMBERED }),
-    remembered,
-    outage,
-    writers: { all: 0, byClient: new Map() },
-    newId,
-  };
-  store.onSwept((tags) => {
-    ear.trouble('swept', { tags: tags.length });
-    refreshAfter(gateway, tags);
-  });
+  const live = liveOf(config);
+  const gateway: Gateway = assemble({ live, clock, upstream, store, ear, newId });
   const handler = requestHandler({
     gateway, metrics, log, newId, draw: Math.random, draining: () => drains,
   });
@@ -104,7 +66,7 @@ export function compose(config: Config, { clock = realClock }: { clock?: Clock }
       drains = true;
     },
     async close() {
-      await store.close({ clean: !remembered.pending });
+      await store.close({ clean: !gateway.remembered.pending });
       await upstream.close();
     },
   };

@@ -86,12 +86,15 @@ async function lead(gateway: Gateway, asked: Asked, seat: Seat): Promise<Told> {
   const former = found.entry && { entry: found.entry, touched: found.standing === 'touched' };
   const flight = gateway.flights.start(found.key, () => launch(gateway, {
     meaning, requestFields: meaning.telling, known, former, names, cause: 'miss', id: asked.id,
+    ...(seat.wants?.reload === true ? {} : { turn: found.key }),
   }));
   const first = await flight.first;
   if (first.kind === 'landed') {
     const { entry, kept } = first.landing;
     const upstreamStatus = kept === 'revalidated' ? 304 : entry.status;
-    const verdict = { kind: 'miss', because, kept, upstreamStatus } as const;
+    const verdict = kept === 'collapsed'
+      ? { kind: 'miss', because, kept } as const
+      : { kind: 'miss', because, kept, upstreamStatus } as const;
     const inUse = kept !== 'too-many-variants';
     return fromEntry(gateway, asked, { meaning, entry, verdict, inUse });
   }

@@ -1,7 +1,7 @@
 // Fetches what the cache lacks, gives it to who asked first, and keeps it if HTTP, the operator and
 // the promise allow. An answer is judged by what was known before its fetch began, so one that a
 // write outran is born invalid, however late it comes.
-import type { Entry, Epoch, Seq } from '../core/entry/entry.ts';
+import type { Entry, Epoch, Key, Seq } from '../core/entry/entry.ts';
 import { reusableOnError } from '../core/entry/reusing.ts';
 import { entryOf, judgeHead, type Received, type Terms } from '../core/entry/storing.ts';
 import { freshen, validatorsFor } from '../core/http/conditional.ts';
@@ -15,6 +15,7 @@ import type { Gateway } from './gateway.ts';
 import type { FetchedAnswer } from './pass.ts';
 import type { FetchCause, FetchFailure, Known } from './ports.ts';
 import { discard, Spool } from './spool.ts';
+import { takeTurn } from './turn.ts';
 import { SOON_MS, within } from './within.ts';
 
 /** What a fill starts from. */
@@ -29,6 +30,8 @@ export interface FillOrder {
   /** By which fields variants of this key were told apart so far. */
   readonly names: readonly string[];
   readonly cause: FetchCause;
+  /** Where instances that lack the same take turns; undefined: it is fetched whoever else does. */
+  readonly turn?: Key;
   /** Of the reader's request, to be followed by. */
   readonly id?: string;
 }
@@ -50,12 +53,35 @@ const KEPT_WITHIN_MS = 10_000;
 /** Starts the fetch. Nothing here rejects. */
 export function launch(gateway: Gateway, order: FillOrder): Flight<First> {
   const { promise: landing, resolve: land } = Promise.withResolvers<Landing>();
-  const first = fetchAndKeep(gateway, order, land).catch((error: unknown): First => {
+  const first = inTurn(gateway, order, land).catch((error: unknown): First => {
     gateway.ear.trouble('assertion', { error });
     land({ kind: 'failed', because: 'broken' });
     return { kind: 'failed', because: 'broken' };
   });
   return { first, landing };
+}
+
+async function inTurn(
+  gateway: Gateway,
+  order: FillOrder,
+  land: (landing: Landing) => void,
+): Promise<First> {
+  const { turn: key, meaning, known, former } = order;
+  if (key === undefined) return fetchAndKeep(gateway, order, land);
+  const taken = await takeTurn(gateway, { key, meaning, known, former: former?.entry });
+  if (taken.kind === 'found') {
+    const { entry, names } = taken;
+    const landing = { kind: 'answer', entry, names, valid: true, kept: 'collapsed' } as const;
+    land(landing);
+    return { kind: 'landed', landing };
+  }
+  return fetchAndKeep(gateway, order, (landing) => {
+    taken.over(landing);
+    land(landing);
+  }).catch((error: unknown) => {
+    taken.over({ kind: 'failed', because: 'broken' });
+    throw error;
+  });
 }
 
 async function fetchAndKeep(

@@ -14,7 +14,8 @@ export type Landing =
       readonly names: readonly string[];
       /** No touch of its tags came between its `asOf` and its end. */
       readonly valid: boolean;
-      readonly kept: 'stored' | 'revalidated' | NotKeptBecause;
+      /** Collapsed: another instance fetched it. */
+      readonly kept: 'stored' | 'revalidated' | 'collapsed' | NotKeptBecause;
     }
   | { readonly kind: 'unkept'; readonly because: NotKeptBecause; readonly status: number }
   | { readonly kind: 'failed'; readonly because: FetchFailure };

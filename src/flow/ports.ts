@@ -121,6 +121,11 @@ export interface Touch {
   readonly then: 'done' | 'unknown' | 'settling';
   /** How long from now its writer means to hold it, for whoever has to end it in its place. */
   readonly holdMs?: number;
+  /**
+   * How many of the tags, the first ones, are to be fetched again where they are in use; the others
+   * only become invalid. None unless told.
+   */
+  readonly refreshes?: number;
 }
 
 /** Epochs, touches and intents: promise.md's control part. Safe to repeat, late or reordered. */
@@ -140,6 +145,37 @@ export interface Entries {
   put(kept: Kept): void | Promise<void>;
 }
 
+export interface TurnOrder {
+  readonly epoch: Epoch;
+  /** What is known before the fetch. */
+  readonly asOf: Seq;
+  /** The newest touch that the fetch has to follow. */
+  readonly newest: Seq;
+  /** It ends by itself after so long, unless it is extended. */
+  readonly ms: number;
+}
+
+/** How a turn ended, as those who waited were told, or that they heard nothing in its time. */
+export type Ending = 'kept' | 'unkept' | 'unheard';
+
+export type Turn =
+  | { readonly kind: 'mine' }
+  /** Of somebody who knew of all touches up to `newest`. */
+  | { readonly kind: 'theirs'; readonly ended: Promise<Ending> }
+  /** Nobody could be asked. */
+  | { readonly kind: 'unknown' };
+
+/**
+ * Whose turn it is to fetch what several instances lack. An economy only: whoever cannot ask, or
+ * has waited for its time, fetches as well, and no entry is used for having been waited for.
+ */
+export interface Turns {
+  take(key: Key, order: TurnOrder): Promise<Turn>;
+  extend(key: Key, ms: number): Promise<void>;
+  /** It is over; those who wait for it are told whether there is something to be found. */
+  end(key: Key, kept: boolean): Promise<void>;
+}
+
 export interface StoreState {
   readonly kind: 'memory' | 'redis';
   readonly state: 'ready' | 'joining' | 'down';
@@ -150,9 +186,15 @@ export interface StoreState {
 export interface Store {
   readonly control: Control;
   readonly entries: Entries;
+  /** Where several instances share it. */
+  readonly turns?: Turns;
   state(): StoreState;
-  /** Calls back when an intent that nobody looked after any more has been touched for its owner. */
-  onSwept(callback: (tags: readonly string[]) => void): void;
+  /** What others touched, and what was touched for those who are gone, is to be fetched again. */
+  onTouched(callback: (tags: readonly string[]) => void): void;
+  /** Calls back when a write that nobody looked after any more was touched for its owner. */
+  onSwept(callback: () => void): void;
+  /** The longest lease that anybody may hold on what is kept here; 0 where there are none. */
+  leaseMsMax(): number;
   /** The rules in force are others, by their hash; what they make readable has been touched. */
   rules?(hash: string): void;
   /**

@@ -42,7 +42,8 @@ export async function byOperator(
   const meant = ownTarget(order, gateway.live);
   if (meant.kind === 'wrong') return meant;
   const { tags } = meant;
-  const said = await touchOrRemember(gateway, { tags, then: 'done' });
+  const refreshable = act === 'refresh' && tags !== 'everything' ? tags.length : 0;
+  const said = await touchOrRemember(gateway, { tags, then: 'done', refreshes: refreshable });
   const confirmed = said.kind === 'said';
   // Everything at once would be a storm: it is fetched again as readers ask.
   const refreshes = act === 'refresh' && confirmed && tags !== 'everything';

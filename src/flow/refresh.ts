@@ -44,7 +44,9 @@ async function refreshed(gateway: Gateway, use: Use, cause: FetchCause): Promise
     }
     const former = entry && { entry, touched: true };
     const { fields } = meaning.recipe;
-    const order: FillOrder = { meaning, requestFields: fields, known, former, names, cause };
+    const order: FillOrder = {
+      meaning, requestFields: fields, known, former, names, cause, turn: use.key,
+    };
     return fly(gateway, use, order);
   }
 }
@@ -79,6 +81,7 @@ function resultOf(landing: Landing): RefreshResult {
   switch (landing.kept) {
     case 'stored': return 'kept';
     case 'revalidated': return 'not-modified';
+    case 'collapsed': return 'fresh-already';
     case 'outrun': return 'outrun';
     default: return 'not-kept';
   }
@@ -97,6 +100,7 @@ export function refreshBehind(gateway: Gateway, meaning: Cacheable, found: Found
     former: entry && { entry, touched: false },
     names,
     cause: 'revalidate',
+    turn: found.key,
   };
   const flight = gateway.flights.start(found.key, () => launch(gateway, order));
   void flight.first.then(discardUnread);

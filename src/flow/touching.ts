@@ -11,10 +11,10 @@ const REMEMBERED_AGAIN_AFTER_MS = 200;
 
 /** Tries until it is said, or one lease has passed since the outage's first failure. */
 export async function persist(gateway: Gateway, say: () => Promise<Said>): Promise<Said> {
-  const { clock, outage } = gateway;
-  const graceMs = gateway.live.config.leaseMs * LEASE_MARGIN;
+  const { clock, outage, store } = gateway;
+  const graceMs = Math.max(gateway.live.config.leaseMs, store.leaseMsMax()) * LEASE_MARGIN;
   // An outage that nobody noticed the end of is over.
-  if (gateway.store.state().state === 'ready') outage.since = undefined;
+  if (store.state().state === 'ready') outage.since = undefined;
   for (;;) {
     const begun = clock.mono();
     const said = await say();

@@ -121,6 +121,7 @@ async function touch(
   const said = await touchOrRemember(gateway, {
     tags,
     then,
+    refreshes: reach.refresh.size,
     ...(intent === undefined ? {} : { intent, holdMs: holdMs(gateway, writing, then) }),
   });
   if (!streaming && then !== 'done') touchAgainLater(gateway, writing, { reach, then });

@@ -2,7 +2,7 @@
 // control part of one epoch, which begins with the process. Never down, never asked over a wire.
 import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { ControlState } from '../core/promise/control.ts';
+import { Touches } from '../core/promise/touches.ts';
 import type { Entry, Epoch, Kept, Key, Seq } from '../core/entry/entry.ts';
 import type { Limits } from '../core/rules/config.ts';
 import type { Control, Entries, Said, Store } from '../flow/ports.ts';
@@ -70,24 +70,27 @@ function stringsBytes(strings: readonly string[]): number {
   return bytes;
 }
 
-const OWNER = 'self';
-
 /** One instance is all there is, so nobody else's intents are ever left behind. */
 export function memoryStore(options: MemoryOptions): Store & { readonly entries: MemoryEntries } {
-  const state = new ControlState(randomUUID() as Epoch, options.limits);
+  const state = new Touches(randomUUID() as Epoch, options.limits);
   const said = (seq: Seq): Promise<Said> =>
     Promise.resolve({ kind: 'said', epoch: state.epoch, seq });
   const control: Control = {
     look: (tags) => ({ kind: 'known', ...state.look(tags) }),
-    intend: (id, tags) => said(state.intend(id, OWNER, tags)),
-    abandon: (id) => said(state.abandon(id)),
-    touch: (touch) => said(state.touch(touch, OWNER)),
+    intend: () => said(state.seq),
+    abandon(id) {
+      state.release(id);
+      return said(state.seq);
+    },
+    touch: (touch) => said(state.touch(touch)),
   };
   return {
     control,
     entries: memoryEntries(options),
     state: () => ({ kind: 'memory', state: 'ready' }),
+    onTouched: () => undefined,
     onSwept: () => undefined,
+    leaseMsMax: () => 0,
     close: () => Promise.resolve(),
   };
 }

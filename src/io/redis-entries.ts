@@ -18,7 +18,7 @@ export interface RedisEntriesOptions {
 }
 
 export function redisEntries({ link, prefix, clock, lifeMsMax }: RedisEntriesOptions): Entries {
-  const name = (key: string): string => `${prefix}${FORMAT}:e:${key}`;
+  const name = (key: string): string => `${prefix}:${FORMAT}:e:${key}`;
   return {
     async get(key) {
       const reply = await link.get(name(key));

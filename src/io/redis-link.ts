@@ -1,22 +1,27 @@
 // One connection to Redis with a breaker: after a failure every call is refused at once, until a
-// ping has been answered again. Every call is bounded in time, and none of them ever throws.
-import { Redis, ReplyError } from 'ioredis';
+// probe has been answered again. Every call is bounded in time, and none of them ever throws.
+import { type Redis, type RedisOptions, ReplyError } from 'ioredis';
 import type { Clock, StoreTrouble } from '../flow/ports.ts';
 import type { Script } from './redis-lua.ts';
+import type { ServerTroubles } from './redis-server.ts';
 
 export type RedisTrouble =
   | 'unreachable' | 'timeout' | 'auth' | 'not-primary' | 'loading' | 'out-of-memory' | 'too-old'
-  | 'evicts' | 'refused' | 'internal';
+  | 'evicts' | 'newer-format' | 'not-replicated' | 'refused' | 'internal';
 
 export type Tell = (because: RedisTrouble, message: string) => void;
 
 export type Reply =
   | { readonly kind: 'reply'; readonly value: unknown }
-  | { readonly kind: 'failed'; readonly because: StoreTrouble };
+  | { readonly kind: 'failed'; readonly because: StoreTrouble | 'store-newer' };
+
+/** Everything but how it is to be reached, and as whom. */
+export type LinkManner = Omit<RedisOptions, 'replyMapping'>;
+
+export type Connect = (how: LinkManner) => Redis;
 
 export interface LinkOptions {
-  /** `redis://` or `rediss://`, with user, password and database as needed. */
-  readonly url: string;
+  readonly connect: Connect;
   readonly clock: Clock;
   /** Bounds every call. */
   readonly budgetMs: number;
@@ -24,6 +29,8 @@ export interface LinkOptions {
   readonly probeMs: number;
   /** Whether an error that the server itself tells breaks the link as well. */
   readonly strict: boolean;
+  /** What INFO must not say; such a server is not used. */
+  readonly judge?: (info: string) => ServerTroubles;
   readonly onUp: () => void;
   readonly onDown: () => void;
   readonly tell: Tell;
@@ -31,6 +38,16 @@ export interface LinkOptions {
 
 const CONNECT_MS_MAX = 1000;
 const RECONNECT_MS_MAX = 500;
+
+/** Nothing waits in a queue, and nothing is sent again by itself. */
+export const CALM: LinkManner = {
+  protocol: 2,
+  disableClientInfo: true,
+  enableOfflineQueue: false,
+  autoResendUnfulfilledCommands: false,
+  maxRetriesPerRequest: 0,
+  connectTimeout: CONNECT_MS_MAX,
+};
 
 export class RedisLink {
   readonly #options: LinkOptions;
@@ -45,14 +62,9 @@ export class RedisLink {
   constructor(options: LinkOptions) {
     this.#options = options;
     const { budgetMs } = options;
-    this.#redis = new Redis(options.url, {
-      protocol: 2,
-      disableClientInfo: true,
-      enableOfflineQueue: false,
-      autoResendUnfulfilledCommands: false,
-      maxRetriesPerRequest: 0,
+    this.#redis = options.connect({
+      ...CALM,
       commandTimeout: budgetMs,
-      connectTimeout: CONNECT_MS_MAX,
       // A server that hangs is left, rather than filled with what nobody waits for any more.
       socketTimeout: Math.max(budgetMs * 2, CONNECT_MS_MAX),
       enableReadyCheck: true,
@@ -100,8 +112,16 @@ export class RedisLink {
     return this.#bounded(() => this.#redis.getBuffer(key));
   }
 
-  info(): Promise<Reply> {
-    return this.#bounded(() => this.#redis.info());
+  /**
+   * How many replicas have what was sent before, as soon as one has, or when the budget is over.
+   */
+  wait(): Promise<Reply> {
+    return this.#bounded(() => this.#redis.wait(1, Math.ceil(this.#options.budgetMs / 2)));
+  }
+
+  /** May get lost without a word. */
+  publish(command: 'publish' | 'spublish', channel: string, text: string): void {
+    if (this.#up) void this.#bounded(() => this.#redis[command](channel, text));
   }
 
   close(): void {
@@ -117,6 +137,10 @@ export class RedisLink {
       return { kind: 'reply', value: await this.#inTime(ask()) };
     } catch (error) {
       const because = reasonOf(error);
+      if (because === 'newer-format') {
+        this.#options.tell(because, messageOf(error));
+        return { kind: 'failed', because: 'store-newer' };
+      }
       if (this.#options.strict || !(error instanceof ReplyError)) this.#trip(error);
       else this.#options.tell(because, messageOf(error));
       return { kind: 'failed', because: because === 'timeout' ? 'store-slow' : 'store-down' };
@@ -159,10 +183,13 @@ export class RedisLink {
     if (this.#closed || this.#up || this.#probing || this.#redis.status !== 'ready') return;
     this.#probing = true;
     const trips = this.#trips;
-    this.#inTime(this.#redis.ping()).then(
-      () => {
+    const { judge } = this.#options;
+    const asked = judge === undefined ? this.#redis.ping() : this.#redis.info();
+    this.#inTime(asked).then(
+      (said) => {
         this.#probing = false;
         if (this.#closed) return;
+        if (judge !== undefined && !this.#fits(judge(String(said)))) return;
         if (this.#trips !== trips || this.#redis.status !== 'ready') {
           this.#probeLater();
           return;
@@ -176,6 +203,16 @@ export class RedisLink {
       },
     );
   }
+
+  #fits({ tooOld, evicts }: ServerTroubles): boolean {
+    const { tell } = this.#options;
+    if (evicts !== undefined) tell('evicts', evicts);
+    if (tooOld === undefined) return true;
+    tell('too-old', tooOld);
+    this.#because = 'too-old';
+    this.#probeLater();
+    return false;
+  }
 }
 
 function reasonOf(error: unknown): RedisTrouble {
@@ -185,6 +222,7 @@ function reasonOf(error: unknown): RedisTrouble {
   if (message.startsWith('READONLY')) return 'not-primary';
   if (/^(LOADING|MASTERDOWN|BUSY)\b/.test(message)) return 'loading';
   if (message.startsWith('OOM')) return 'out-of-memory';
+  if (message.startsWith('NEWER')) return 'newer-format';
   return error instanceof ReplyError ? 'refused' : 'unreachable';
 }
 

@@ -1,160 +1,164 @@
 // The scripts that run inside Redis: the control part of the promise, each step atomic. Values
 // reach them as KEYS and ARGV only. Each is safe when repeated, late or reordered.
-import { INTENTS, LISTS, PRELUDE, ROSTER, RULES, script } from './redis-lua.ts';
-
-/** ARGV[3…]: tags. Adds the newest touch of any of them, and whether one is held. */
-export const LOOK = script('look', PRELUDE, `
-local newest, holds = floor, held and 1 or 0
-for first = 3, #ARGV, 500 do
-  local fields = {}
-  for i = first, math.min(first + 499, #ARGV) do
-    fields[#fields + 1] = 't:' .. ARGV[i]
-    fields[#fields + 1] = 'q:' .. ARGV[i]
-  end
-  local values = redis.call('HMGET', control, unpack(fields))
-  for i = 1, #fields, 2 do
-    if values[i] then newest = math.max(newest, tonumber(values[i])) end
-    if values[i + 1] then holds = 1 end
-  end
-end
-return reply(newest, holds)
-`);
-
-/** ARGV[3]: id, ARGV[4…]: tags. An intent that is there already only changes its owner. */
-export const INTEND = script('intend', PRELUDE, LISTS, INTENTS, `
-local raw = get('i:' .. ARGV[3])
-if raw then
-  local intent = cjson.decode(raw)
-  intent.owner = me
-  redis.call('HSET', control, 'i:' .. ARGV[3], cjson.encode(intent))
-else
-  keep(ARGV[3], { owner = me, state = 'open', tags = args(4) })
-end
-return reply()
-`);
-
-/** ARGV[3]: id. */
-export const ABANDON = script('abandon', PRELUDE, LISTS, INTENTS, `
-release(ARGV[3])
-return reply()
-`);
+import {
+  BUMPED, FIELDS, INTENTS, LISTS, PRELUDE, ROSTERS, type Script, script, TOUCHES,
+} from './redis-lua.ts';
 
 /**
- * ARGV[3]: id or nothing, [4]: then, [5]: for how long in ms, or nothing, [6]: '1' for everything,
- * [7…]: tags. Adds the number of t: fields.
+ * What each does after the prelude. ARGV[4] and what follows is its own; what it adds to its answer
+ * is said with it.
  */
-export const TOUCH = script('touch', PRELUDE, LISTS, INTENTS, `
-local everything, tags = ARGV[6] == '1', args(7)
-local count = touch(everything, tags)
-if ARGV[3] ~= '' then
-  if ARGV[4] == 'done' then release(ARGV[3])
-  else
-    keep(ARGV[3], { owner = me, state = ARGV[4], holdMs = tonumber(ARGV[5]),
-      everything = everything, tags = tags })
-  end
-end
-return reply(count)
-`);
-
-/** All that TOUCH is told after the intent's id. */
-export function touching({ tags, then, holdMs }: {
-  readonly tags: readonly string[] | 'everything';
-  readonly then: string;
-  readonly holdMs: number | undefined;
-}): readonly string[] {
-  const reached = tags === 'everything' ? ['1'] : ['0', ...tags];
-  return [then, holdMs === undefined ? '' : String(holdMs), ...reached];
-}
-
-/**
- * ARGV[3]: its rules, [4]: how. `ask` enters where everybody left, `enter` if the epoch is still
- * ARGV[5], `new-epoch` begins one if the roster is still ARGV[5]. Adds the roster.
- */
-export const JOIN = script('join', PRELUDE, LISTS, RULES, ROSTER, `
-if redis.call('HEXISTS', control, 'm:' .. me) == 0 then
-  if ARGV[4] == 'new-epoch' and ARGV[5] == roster() then
+const STEPS = {
+  /**
+   * [4]: its rules, [5]: the id it had before, or nothing, [6]: how, [7]: by what. `ask` enters
+   * where everybody left, `enter` if the epoch is still [7], `new-epoch` begins one if the roster
+   * is still [7]. Adds the roster.
+   */
+  join: `
+local rules, former, how, by = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local function isMember() return redis.call('HEXISTS', control, 'm:' .. me) == 1 end
+if not isMember() then
+  if how == 'new-epoch' and by == roster() then
     begin()
-  elseif members == '' or (ARGV[4] == 'enter' and ARGV[5] == epoch) then
-    distrust(ARGV[3])
+  elseif members == '' or (how == 'enter' and by == epoch) then
+    distrust(rules)
     members = with(members, me)
     redis.call('HSET', control, 'members', members, 'm:' .. me, 1)
   end
 end
-if redis.call('HEXISTS', control, 'm:' .. me) == 1 then
-  redis.call('HSET', control, 'rules', ARGV[3])
+if isMember() then
+  if former ~= '' then forget(former) end
+  leases = math.max(leases, lease)
+  redis.call('HSET', control, 'rules', rules, 'lease', leases)
 end
 return reply(roster())
-`);
-
-/**
- * ARGV[3]: its rules if the store doesn't know them yet, or nothing. Adds the roster, and the
- * intents as a list: id, owner, id, owner, and so on. What is in them may be large.
- */
-export const BEAT = script('beat', PRELUDE, LISTS, ROSTER, `
+`,
+  /**
+   * [4]: a nonce, [5]: its rules if the store doesn't know them yet, or nothing. Adds how many
+   * replicas there are, the first of the members, its beat, and the caller's own writes: id,
+   * owner, and so on.
+   */
+  renew: `
 if redis.call('HEXISTS', control, 'm:' .. me) == 1 then
   redis.call('HINCRBY', control, 'm:' .. me, 1)
-  if ARGV[3] ~= '' then redis.call('HSET', control, 'rules', ARGV[3]) end
+  if ARGV[5] ~= '' then redis.call('HSET', control, 'rules', ARGV[5]) end
+  send(':m:' .. me, table.concat({ 'R', ARGV[4], epoch, seq }, ' '))
 end
+local steward = string.match(members, '%S+') or ''
+return reply(tonumber(string.match(info, 'connected_slaves:(%d+)')) or 0,
+  steward, get('m:' .. steward) or '', writesOf(me, {}))
+`,
+  /** [4]: the epoch that is not young any more. */
+  settle: `
+if epoch == ARGV[4] then
+  redis.call('HDEL', control, 'young')
+  young = false
+end
+return reply()
+`,
+  /** [4]: its rules. Leaves cleanly. Its writes stay, for whoever looks after them. */
+  leave: `
+distrust(ARGV[4])
+forget(me)
+return reply()
+`,
+  /**
+   * [4]: a cursor. Adds the floor, the next cursor, tags with their touches, and held writes: id,
+   * 1 for everything, tags as JSON, and so on.
+   */
+  load: `
+local page = redis.call('HSCAN', control, ARGV[4], 'COUNT', 500)
+local touched, held = {}, {}
+for i = 1, #page[2], 2 do
+  local field, value = page[2][i], page[2][i + 1]
+  local kind = string.sub(field, 1, 2)
+  if kind == 't:' then
+    touched[#touched + 1] = string.sub(field, 3)
+    touched[#touched + 1] = value
+  elseif kind == 'i:' then
+    local intent = cjson.decode(value)
+    if intent.state ~= 'open' then
+      held[#held + 1] = string.sub(field, 3)
+      held[#held + 1] = intent.everything and 1 or 0
+      held[#held + 1] = #intent.tags == 0 and '[]' or cjson.encode(intent.tags)
+    end
+  end
+end
+return reply(floor, page[1], touched, held)
+`,
+  /** [4]: id, [5…]: tags. A write that is there already only changes its owner. */
+  intend: `
+local intent = intentOf(ARGV[4]) or { state = 'open', tags = args(5) }
+release(ARGV[4])
+intent.owner = me
+keep(ARGV[4], intent)
+return reply()
+`,
+  /** [4]: id. Who was told of a hold is told of its end. */
+  abandon: `
+local intent = release(ARGV[4])
+if intent and intent.state ~= 'open' then touch('-', ARGV[4], 'done', 0, false, {}) end
+return reply()
+`,
+  /**
+   * [4]: id or nothing, [5]: then, [6]: for how long in ms, or nothing, [7]: how many of the tags
+   * are to be fetched again, [8]: '1' for everything, [9…]: tags. Adds the number of t: fields,
+   * and the roster.
+   */
+  touch: `
+local id, everything, tags = ARGV[4], ARGV[8] == '1', args(9)
+local count = touch(me, id, ARGV[5], ARGV[7], everything, tags)
+if id ~= '' then
+  if ARGV[5] == 'done' then release(id)
+  else
+    keep(id, { owner = me, state = ARGV[5], holdMs = tonumber(ARGV[6]),
+      everything = everything, tags = tags })
+  end
+end
+return reply(count, roster())
+`,
+  /** Adds the roster, and all writes: id, owner, and so on. */
+  roster: `
 local list = {}
-for id in string.gmatch(get('intents') or '', '%S+') do
-  list[#list + 1] = id
-  -- Without parsing it all: inside a tag the quotes would have backslashes before them.
-  list[#list + 1] = string.match(get('i:' .. id) or '', '"owner":"([^"]*)"') or ''
-end
+for owner in string.gmatch(get('owners') or '', '%S+') do writesOf(owner, list) end
 return reply(roster(), list)
-`);
-
-/** ARGV[3]: its rules. Leaves cleanly. Its intents stay, for whoever sweeps. */
-export const LEAVE = script('leave', PRELUDE, LISTS, RULES, `
-distrust(ARGV[3])
-redis.call('HSET', control, 'members', without(members, me))
-redis.call('HDEL', control, 'm:' .. me)
-return reply()
-`);
-
-/**
- * ARGV[3]: an intent, [4]: its owner, [5]: that one's beat, or nothing, when last seen. Takes the
- * intent over and touches its tags, unless something moved. Adds its JSON where it was taken.
- */
-export const TAKE = script('take', PRELUDE, LISTS, INTENTS, `
-local raw = get('i:' .. ARGV[3])
-if not raw then return reply() end
-local intent = cjson.decode(raw)
-if intent.owner ~= ARGV[4] then return reply() end
-if ARGV[4] ~= me and (get('m:' .. ARGV[4]) or '') ~= ARGV[5] then return reply() end
-touch(intent.everything, intent.tags)
-keep(ARGV[3], { owner = me, state = 'unknown', holdMs = intent.holdMs,
-  everything = intent.everything, tags = intent.tags })
-return reply(raw)
-`);
-
-/** ARGV[3]: an intent. Touches its tags and ends it if it is the caller's. Adds 1 where it did. */
-export const RELEASE = script('release', PRELUDE, LISTS, INTENTS, `
-local raw = get('i:' .. ARGV[3])
-if not raw then return reply(0) end
-local intent = cjson.decode(raw)
-if intent.owner ~= me then return reply(0) end
-touch(intent.everything, intent.tags)
-release(ARGV[3])
-return reply(1)
-`);
-
-/** ARGV[3]: a member that is gone and owns nothing any more, [4]: its beat when last seen. */
-export const FORGET = script('forget', PRELUDE, LISTS, `
-if ARGV[3] ~= me and get('m:' .. ARGV[3]) == ARGV[4] then
-  redis.call('HSET', control, 'members', without(members, ARGV[3]))
-  redis.call('HDEL', control, 'm:' .. ARGV[3])
+`,
+  /**
+   * [4]: a write, [5]: its owner, [6]: that one's beat, or nothing, when last seen. Takes it over
+   * and touches its tags, unless something moved. Adds its JSON where it was taken.
+   */
+  take: `
+local intent = intentOf(ARGV[4])
+if not intent or intent.owner ~= ARGV[5] then return reply() end
+if ARGV[5] ~= me and (get('m:' .. ARGV[5]) or '') ~= ARGV[6] then return reply() end
+release(ARGV[4])
+intent.owner, intent.state = me, 'unknown'
+keep(ARGV[4], intent)
+touch('-', ARGV[4], 'unknown', 0, intent.everything, intent.tags)
+return reply(cjson.encode(intent))
+`,
+  /** [4]: a write. Touches its tags and ends it if it is the caller's. */
+  release: `
+local intent = intentOf(ARGV[4])
+if intent and intent.owner == me then
+  release(ARGV[4])
+  touch('-', ARGV[4], 'done', #intent.tags, intent.everything, intent.tags)
 end
 return reply()
-`);
-
-/**
- * ARGV[3]: how many touches may be remembered. Where there are more, raises the floor to the median
- * of a sample. Adds how many there are.
- */
-export const RAISE = script('raise', PRELUDE, `
-local count = tonumber(redis.call('HGET', control, 'count') or '0') or 0
-if count > tonumber(ARGV[3]) then
+`,
+  /** [4]: a member, [5]: its beat when last seen. */
+  expel: `
+local isMember = redis.call('HEXISTS', control, 'm:' .. me) == 1
+if isMember and ARGV[4] ~= me and get('m:' .. ARGV[4]) == ARGV[5] then forget(ARGV[4]) end
+return reply()
+`,
+  /**
+   * [4]: how many touches may be remembered. Where there are more, raises the floor to the median
+   * of a sample.
+   */
+  raise: `
+local count = tonumber(get('count') or nil) or 0
+if count > tonumber(ARGV[4]) then
   local sample = redis.call('HRANDFIELD', control, 400, 'WITHVALUES')
   local touches = {}
   for i = 1, #sample, 2 do
@@ -164,12 +168,11 @@ if count > tonumber(ARGV[3]) then
   local median = touches[math.max(1, math.floor(#touches / 2))]
   if median and median > floor then redis.call('HSET', control, 'floor', median) end
 end
-return reply(count)
-`);
-
-/** ARGV[3]: a cursor. Removes, of the next few fields, touches no newer than the floor. */
-export const DROP = script('drop', PRELUDE, `
-local page = redis.call('HSCAN', control, ARGV[3], 'MATCH', 't:*', 'COUNT', 500)
+return reply()
+`,
+  /** [4]: a cursor. Of the next few fields removes touches no newer than the floor. */
+  drop: `
+local page = redis.call('HSCAN', control, ARGV[4], 'MATCH', 't:*', 'COUNT', 500)
 local fields, dropped = page[2], 0
 for i = 1, #fields, 2 do
   if tonumber(fields[i + 1]) <= floor then
@@ -179,7 +182,20 @@ end
 -- Never of nothing: a negative zero is no integer to the server.
 if dropped > 0 then redis.call('HINCRBY', control, 'count', -dropped) end
 return reply(page[1])
-`);
+`,
+} as const;
+
+export type ControlScripts = Readonly<Record<keyof typeof STEPS | 'bump', Script>>;
+
+/** `publish`: the command by which they publish. */
+export function controlScripts(publish: 'publish' | 'spublish'): ControlScripts {
+  const parts = [PRELUDE, LISTS, FIELDS, TOUCHES(publish), INTENTS, ROSTERS];
+  const made = Object.entries(STEPS).map(([name, lua]) => [name, script(name, ...parts, lua)]);
+  return {
+    ...Object.fromEntries(made) as Record<keyof typeof STEPS, Script>,
+    bump: script('bump', BUMPED),
+  };
+}
 
 /** KEYS[1]: an entry. ARGV: bytes, life in ms, epoch, asOf. An older one never replaces. */
 export const PUT = script('put', `
@@ -188,4 +204,38 @@ local epoch, asOf = string.match(line, '^EVF1 (%S+) (%d+) ')
 if epoch == ARGV[3] and tonumber(asOf) > tonumber(ARGV[4]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
+`);
+
+/**
+ * KEYS[1]: a turn, as a hash of owner, epoch, asOf and waiters (ids between spaces). ARGV: the
+ * caller, its epoch, its asOf, the newest touch that must be known, for how long in ms. 1: it is
+ * the caller's; 0: it is another's, who tells the caller of its end.
+ */
+export const TAKE_TURN = script('take-turn', LISTS, `
+local me, epoch, asOf, newest, ms = unpack(ARGV)
+local turn = redis.call('HMGET', KEYS[1], 'owner', 'epoch', 'asOf', 'waiters')
+local known = turn[2] == epoch and tonumber(turn[3]) >= tonumber(newest)
+if turn[1] and turn[1] ~= me and known then
+  redis.call('HSET', KEYS[1], 'waiters', with(turn[4], me))
+  return 0
+end
+redis.call('HSET', KEYS[1], 'owner', me, 'epoch', epoch, 'asOf', asOf)
+redis.call('PEXPIRE', KEYS[1], ms)
+return 1
+`);
+
+/** KEYS[1]: a turn. ARGV: the caller, for how long in ms. */
+export const EXTEND_TURN = script('extend-turn', `
+if redis.call('HGET', KEYS[1], 'owner') == ARGV[1] then
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+end
+return 0
+`);
+
+/** KEYS[1]: a turn. ARGV: the caller. Who waits for it; nobody where it isn't the caller's. */
+export const END_TURN = script('end-turn', `
+if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return '' end
+local waiters = redis.call('HGET', KEYS[1], 'waiters')
+redis.call('DEL', KEYS[1])
+return waiters or ''
 `);

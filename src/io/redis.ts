@@ -1,13 +1,17 @@
-// The store in Redis, shared by several instances, each of which asks it before every use. Needs
-// Redis 6.2 or later, or Valkey. Never throws at its callers and never lets them wait beyond their
-// budget: when it is down, slow or not yet joined, it says so.
+// The store in Redis, shared by several instances, each of which answers from its own memory while
+// it holds its lease. Needs Redis 6.2 or later, or Valkey. Never throws at its callers and never
+// lets them wait beyond their budget: when it is down, slow or not yet joined, it says so.
+import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
 import type { Limits } from '../core/rules/config.ts';
+import { type Fleet, joinFleet } from '../flow/fleet/fleet.ts';
 import type { Clock, Store } from '../flow/ports.ts';
-import { RedisControl } from './redis-control.ts';
 import { redisEntries } from './redis-entries.ts';
-import type { Mine } from './redis-heard.ts';
-import { RedisLife } from './redis-life.ts';
-import { RedisLink, type RedisTrouble, type Tell } from './redis-link.ts';
+import { Hearing } from './redis-hearing.ts';
+import { CALM, type Connect, RedisLink, type RedisTrouble, type Tell } from './redis-link.ts';
+import { FORMAT } from './redis-lua.ts';
+import { RedisShared } from './redis-shared.ts';
+import { serverTroubles } from './redis-server.ts';
 
 export type { RedisTrouble } from './redis-link.ts';
 
@@ -31,38 +35,70 @@ const TOLD_AGAIN_MS = 10_000;
 
 export function redisStore(options: RedisStoreOptions): Store {
   const { url, prefix, clock, leaseMs, rules, limits, budgetMs } = options;
-  const mine: Mine = new Map();
-  const swept: ((tags: readonly string[]) => void)[] = [];
+  const touched: ((tags: readonly string[]) => void)[] = [];
+  const swept: (() => void)[] = [];
   const tell = sparingly(options);
   const probeMs = Math.max(10, Math.min(leaseMs / 10, 200));
-  const shared = { url, clock, budgetMs, probeMs, tell };
+  const connect: Connect = (how) => new Redis(url, how);
+  const shared = { connect, clock, budgetMs, probeMs, tell };
   const link = new RedisLink({
-    ...shared, strict: true, onUp: () => life.nudge(), onDown: () => life.down(),
+    ...shared, strict: true, judge: serverTroubles,
+    onUp: () => control.listener?.up(), onDown: () => control.listener?.down(),
   });
   const dataLink = new RedisLink({
     ...shared, strict: false, onUp: () => undefined, onDown: () => undefined,
   });
-  const life: RedisLife = new RedisLife({
-    link, clock, prefix, leaseMs, rules, limits, mine, tell,
-    swept: (tags) => swept.forEach((callback) => callback(tags)),
+  const hearing = new Hearing({
+    sharded: false, clock, budgetMs: Math.max(budgetMs, LISTENING_MS_MIN),
+    connect: () => once(connect),
+    heard: (text) => control.heard(text),
+    deaf: () => control.listener?.deaf(),
   });
-  life.start();
+  const control: RedisShared = new RedisShared({
+    link, dataLink, hearing, sharded: false, leaseMs, tell,
+    control: `{${prefix}}:control`,
+    turnName: (key) => `${prefix}:${FORMAT}:l:${key}`,
+  });
+  const fleet: Fleet = joinFleet({
+    shared: control, clock, newId: randomUUID, leaseMs, rules, limits,
+    onTouched: (tags) => touched.forEach((callback) => callback(tags)),
+    onSwept: () => swept.forEach((callback) => callback()),
+    onBroken: (error) => tell('internal', error instanceof Error ? error.message : 'unknown'),
+  });
   return {
-    control: new RedisControl(life, mine, limits.touched),
+    control: fleet.control,
+    turns: fleet.turns,
     entries: redisEntries({ link: dataLink, prefix, clock, lifeMsMax: limits.entryLifeMs }),
     state() {
-      const state = life.state();
-      if (state !== 'down') return { kind: 'redis', state };
-      return { kind: 'redis', state, because: life.unfit ? 'too-old' : link.because };
+      const trouble = fleet.trouble();
+      if (trouble === undefined) return { kind: 'redis', state: 'ready' };
+      if (trouble !== 'store-down') return { kind: 'redis', state: 'joining' };
+      return { kind: 'redis', state: 'down', because: link.because };
     },
+    onTouched: (callback) => void touched.push(callback),
     onSwept: (callback) => void swept.push(callback),
-    rules: (rules) => life.rules(rules),
+    leaseMsMax: () => fleet.leaseMsMax(),
+    rules: (next) => fleet.rules(next),
     async close({ clean }) {
-      await life.close(clean);
-      link.close();
+      await fleet.close(clean);
       dataLink.close();
     },
   };
+}
+
+const LISTENING_MS_MIN = 1000;
+
+/** A connection that is ready, and isn't opened again by itself; undefined where it fails. */
+async function once(connect: Connect): Promise<Redis | undefined> {
+  const redis = connect({ ...CALM, lazyConnect: true, retryStrategy: () => null });
+  try {
+    redis.on('error', () => undefined); // what is wrong is told by the other connections
+    await redis.connect();
+    return redis;
+  } catch {
+    redis.disconnect(); // and what fails here is tried again
+    return undefined;
+  }
 }
 
 function sparingly({ clock, onTrouble }: RedisStoreOptions): Tell {

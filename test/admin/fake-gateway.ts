@@ -62,6 +62,8 @@ export function fakeGateway(config: Config = configOf(RULES)): Fake {
     entries: { get: () => undefined, put: () => undefined },
     state: () => fake.state,
     onSwept: () => undefined,
+    onTouched: () => undefined,
+    leaseMsMax: () => 0,
     close: () => Promise.resolve(),
   };
   const gateway: Gateway = {

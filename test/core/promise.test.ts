@@ -1,13 +1,13 @@
-// The control part's state machine, the rule of validity and the watch, with nothing around them.
+// What was touched when, the rule of validity, and who is gone, with nothing around them.
 import t from 'tap';
 import type { Epoch, Seq } from '../../src/core/entry/entry.ts';
-import { ControlState } from '../../src/core/promise/control.ts';
+import { Touches } from '../../src/core/promise/touches.ts';
 import { valid } from '../../src/core/promise/validity.ts';
 import { Watch } from '../../src/core/promise/watch.ts';
 
 const E = 'e1' as Epoch;
 const seq = (n: number): Seq => n as Seq;
-const state = (touched = 100): ControlState => new ControlState(E, { touched });
+const state = (touched = 100): Touches => new Touches(E, { touched });
 const done = (...tags: string[]) => ({ tags, then: 'done' }) as const;
 
 void t.test('an entry is valid in its epoch while no tag was touched after its asOf', (t) => {
@@ -24,9 +24,9 @@ void t.test('an entry is valid in its epoch while no tag was touched after its a
 
 void t.test('a tag that was never touched counts as touched at the floor', (t) => {
   const control = state();
-  control.touch(done('a'), 'me');
-  control.touch({ tags: 'everything', then: 'done' }, 'me');
-  control.touch(done('b'), 'me');
+  control.touch(done('a'));
+  control.touch({ tags: 'everything', then: 'done' });
+  control.touch(done('b'));
   t.match(control.look(['never']), { seq: 3, newest: 2 });
   t.match(control.look(['a']), { newest: 2 });
   t.match(control.look(['a', 'b']), { newest: 3 });
@@ -37,10 +37,10 @@ void t.test('a tag that was never touched counts as touched at the floor', (t) =
 
 void t.test('touches over the bound are forgotten, the oldest half, under a raised floor', (t) => {
   const control = state(4);
-  for (const tag of ['a', 'b', 'c', 'd']) control.touch(done(tag), 'me');
-  control.touch(done('a'), 'me'); // now the newest
+  for (const tag of ['a', 'b', 'c', 'd']) control.touch(done(tag));
+  control.touch(done('a')); // now the newest
   t.match(control.look(['never']), { newest: 0 }, 'four are not too many');
-  control.touch(done('e'), 'me');
+  control.touch(done('e'));
   t.equal(control.sizes.touched, 2);
   t.match(control.look(['a']), { newest: 5 });
   t.match(control.look(['e']), { newest: 6 });
@@ -51,7 +51,7 @@ void t.test('touches over the bound are forgotten, the oldest half, under a rais
 
 void t.test('one touch of more tags than may be remembered stays within the bound', (t) => {
   const control = state(10);
-  control.touch(done(...Array.from({ length: 1000 }, (_, i) => `tag-${i}`)), 'me');
+  control.touch(done(...Array.from({ length: 1000 }, (_, i) => `tag-${i}`)));
   t.equal(control.sizes.touched, 5);
   t.match(control.look(['tag-0']), { newest: 1 });
   t.match(control.look(['tag-999']), { newest: 1 });
@@ -66,7 +66,7 @@ void t.test('whatever is forgotten, no entry that was invalid becomes valid', (t
   for (let step = 0; step < 3000; step += 1) {
     random = (random * 48271) % 2147483647;
     const tag = tags[random % tags.length]!;
-    truth.set(tag, control.touch(done(tag), 'me'));
+    truth.set(tag, control.touch(done(tag)));
     for (const one of tags) {
       const { newest } = control.look([one]);
       if (newest < (truth.get(one) ?? 0)) t.fail(`${one} counts as older than it is`);
@@ -76,68 +76,48 @@ void t.test('whatever is forgotten, no entry that was invalid becomes valid', (t
   t.end();
 });
 
-void t.test('an intent holds from its first touch to its last, by name', (t) => {
+void t.test('a write that is held holds from its first touch to its last, by name', (t) => {
   const control = state();
-  control.intend('w1', 'me', ['a']);
-  t.equal(control.look(['a']).held, false);
-  t.equal(control.sizes.intents, 1);
-  control.touch({ intent: 'w1', tags: ['a', 'b'], then: 'unknown' }, 'me');
-  control.touch({ intent: 'w2', tags: ['b'], then: 'settling' }, 'me');
+  control.touch({ intent: 'w1', tags: ['a', 'b'], then: 'unknown' });
+  control.touch({ intent: 'w2', tags: ['b'], then: 'settling' });
   t.equal(control.look(['a']).held, true);
-  control.intend('w1', 'me', ['a']);
-  t.equal(control.look(['a']).held, true, 'a repeated intent takes nothing back');
-  control.touch({ intent: 'w1', tags: ['a', 'b'], then: 'done' }, 'me');
-  control.touch({ intent: 'w1', tags: ['a', 'b'], then: 'done' }, 'me');
+  control.touch({ intent: 'w1', tags: ['a', 'b'], then: 'done' });
+  control.touch({ intent: 'w1', tags: ['a', 'b'], then: 'done' });
   t.equal(control.look(['a']).held, false);
   t.equal(control.look(['b']).held, true);
-  control.abandon('w2');
+  control.release('w2');
+  control.release('w2');
   t.equal(control.look(['b']).held, false);
-  t.equal(control.sizes.intents, 0);
+  t.equal(control.sizes.held, 0);
   t.end();
 });
 
 void t.test('a tag may be called like a property of every object', (t) => {
   const control = state();
   t.match(control.look(['__proto__', 'constructor', 'toString']), { newest: 0, held: false });
-  control.touch({ intent: '__proto__', tags: ['__proto__'], then: 'unknown' }, 'me');
+  control.touch({ intent: '__proto__', tags: ['__proto__'], then: 'unknown' });
   t.match(control.look(['__proto__']), { newest: 1, held: true });
   t.match(control.look(['constructor']), { newest: 0, held: false });
   t.end();
 });
 
-void t.test('a beat that moved twice is a live one, until a full lease without', (t) => {
-  const watch = new Watch(100);
+void t.test('who has not been seen to move for a full lease is gone', (t) => {
+  const watch = new Watch();
+  const gone = (id: string, mono: number): boolean => watch.gone(id, mono, 100);
   watch.see(new Map([['a', '1']]), 1000);
-  t.equal(watch.state('a', 1000), 'unknown', 'once seen says nothing yet');
-  t.equal(watch.state('a', 1099), 'unknown');
-  t.equal(watch.state('a', 1100), 'gone');
+  t.equal(gone('a', 1099), false);
+  t.equal(gone('a', 1100), true);
+  t.equal(gone('b', 1100), false, 'of one that was never seen nothing is known');
   watch.see(new Map([['a', '2']]), 1100);
-  t.equal(watch.state('a', 1199), 'unknown', 'one may have been sent long ago');
-  watch.see(new Map([['a', '3']]), 1199);
-  t.equal(watch.state('a', 1298), 'live');
-  watch.see(new Map([['a', '3']]), 1298);
-  t.equal(watch.state('a', 1299), 'gone');
-  t.equal(watch.beat('a'), '3');
+  t.equal(gone('a', 1199), false);
+  watch.see(new Map([['a', '2']]), 1199);
+  t.equal(gone('a', 1200), true, 'seen again, and it stood still');
+  t.equal(watch.beat('a'), '2');
   watch.see(new Map(), 1200);
-  t.equal(watch.state('a', 1300), 'unknown');
+  t.equal(gone('a', 1300), false);
   t.equal(watch.beat('a'), '');
-  for (const beat of ['4', '5', '6']) watch.see(new Map([['a', beat]]), 1300);
-  t.equal(watch.state('a', 1300), 'live');
+  watch.see(new Map([['a', '2']]), 1300);
   watch.forget();
-  t.equal(watch.state('a', 1300), 'unknown');
-  t.end();
-});
-
-void t.test('a joiner enters where nobody is missing, or somebody is there', (t) => {
-  const watch = new Watch(100);
-  t.strictSame(watch.judge([], 0), { kind: 'enter', because: 'nobody-missing' });
-  watch.see(new Map([['a', '1'], ['b', '1']]), 0);
-  t.strictSame(watch.judge(['a', 'b'], 50), { kind: 'wait', because: 'watching' });
-  watch.see(new Map([['a', '1'], ['b', '2']]), 40);
-  watch.see(new Map([['a', '1'], ['b', '3']]), 50);
-  t.strictSame(watch.judge(['a', 'b'], 50), { kind: 'enter', because: 'live-member' });
-  t.strictSame(watch.judge(['a'], 99), { kind: 'wait', because: 'watching' });
-  t.strictSame(watch.judge(['a'], 100), { kind: 'new-epoch', because: 'no-live-member' });
-  t.strictSame(watch.judge(['a', 'c'], 100), { kind: 'wait', because: 'watching' });
+  t.equal(gone('a', 1500), false);
   t.end();
 });

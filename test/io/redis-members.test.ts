@@ -1,63 +1,88 @@
-// Instances that leave, or just go, and what they leave behind: who may trust the cache afterwards,
-// and who looks after the writes of those that are no more.
+// Instances on one real Redis that leave, or just go, and what they leave behind: who may trust the
+// cache afterwards, and who looks after the writes of those that are no more.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import t from 'tap';
 import {
-  LEASE_MS, limits, open, openVirtual, server, client, ready, look, sure, keep, entriesUp,
+  client, CONTROL, entriesUp, keep, LEASE_MS, limits, look, open, ready, server, sure, vanish,
 } from '../redis-store.ts';
 import { until } from '../redis.ts';
 
 void t.test('who leaves cleanly leaves a cache that the next one trusts', async (t) => {
-  const redis = await server(t);
-  const first = open(t, { url: redis.url });
+  const { url } = await server(t);
+  const first = open(t, { url });
   await ready(first.store);
   await entriesUp(first.store);
   const { epoch } = await look(first.store, 'a');
   const use = await keep(first.store);
   await first.store.close({ clean: true });
   t.equal(first.store.state().state, 'down');
-  const second = openVirtual(t, redis.url);
-  await until(() => second.store.state().state === 'ready'); // with no time passing for it
+  const second = open(t, { url });
+  await ready(second.store);
   t.equal((await look(second.store, 'a')).epoch, epoch);
   await entriesUp(second.store);
   t.equal(await use(second.store), 'valid');
 });
 
 void t.test('who just goes leaves a cache that nobody trusts', async (t) => {
-  const redis = await server(t);
-  const first = openVirtual(t, redis.url);
-  await ready(first.store, first.clock);
+  const { url } = await server(t);
+  const first = open(t, { url });
+  await ready(first.store);
   await entriesUp(first.store);
   const { epoch } = await look(first.store, 'a');
   const use = await keep(first.store);
-  const second = openVirtual(t, redis.url); // the first one's clock stands still from here on
+  await vanish(first.store);
+  const began = performance.now();
+  const second = open(t, { url });
   await until(() => second.store.state().state === 'joining');
-  t.strictSame(await second.store.control.look(['a']), {
-    kind: 'unknown', because: 'store-joining',
-  });
-  let longest = 0;
-  await until(() => {
-    if (second.store.state().state !== 'ready') longest = second.clock.mono();
-    return second.store.state().state === 'ready';
-  }, { clocks: [second.clock] });
-  t.ok(longest >= LEASE_MS - 10, `it watched for a full lease: ${longest}`);
+  t.strictSame(second.store.control.look(['a']), { kind: 'unknown', because: 'store-joining' });
+  await ready(second.store);
+  const waited = performance.now() - began;
+  t.ok(waited >= LEASE_MS, `it watched for a full lease: ${Math.round(waited)} ms`);
   t.not((await look(second.store, 'a')).epoch, epoch);
   await entriesUp(second.store);
   t.equal(await use(second.store), 'epoch');
-  t.match(await first.store.control.look(['a']), { kind: 'unknown', because: 'store-joining' });
 });
 
-void t.test('one that joins a live member keeps the epoch', async (t) => {
-  const redis = await server(t);
-  const first = openVirtual(t, redis.url);
-  await ready(first.store, first.clock);
+void t.test('one that joins a live member keeps the epoch and hears its touches', async (t) => {
+  const { url } = await server(t);
+  const first = open(t, { url });
+  await ready(first.store);
   const { epoch } = await look(first.store, 'a');
-  const second = openVirtual(t, redis.url);
-  await ready(second.store, first.clock, second.clock);
-  t.equal((await look(second.store, 'a')).epoch, epoch);
+  await sure(first.store.control.touch({ intent: 'w', tags: ['z'], then: 'unknown' }));
+  const began = performance.now();
+  const second = open(t, { url, leaseMs: LEASE_MS * 10 });
+  await ready(second.store);
+  t.ok(performance.now() - began < LEASE_MS * 10, 'a live member answers at once');
+  t.match(await look(second.store, 'z'), { epoch, newest: 1, held: true });
+  const { seq } = await sure(first.store.control.touch({ tags: ['a'], then: 'done' }));
+  t.equal(seq, 2);
+  t.match(second.store.control.look(['a']), { kind: 'known', newest: 2 }, 'when it is answered');
+  t.equal(first.store.leaseMsMax(), LEASE_MS * 10, 'and knows how long others may hold a lease');
+});
+
+void t.test('a touch is not answered before a member that hangs holds no lease', async (t) => {
+  const { url } = await server(t);
+  const first = open(t, { url });
+  await ready(first.store);
+  await sure(first.store.control.touch({ tags: ['a'], then: 'done' })); // not young any more
+  const second = open(t, { url });
+  await ready(second.store);
+  const quick = performance.now();
   await sure(first.store.control.touch({ tags: ['a'], then: 'done' }));
-  t.match(await look(second.store, 'a'), { newest: 1 }, 'and sees what the other one touches');
+  t.ok(performance.now() - quick < LEASE_MS / 2, 'a member that lives does not keep it');
+  await vanish(second.store);
+  const began = performance.now();
+  await sure(first.store.control.touch({ tags: ['a'], then: 'done' }));
+  const waited = performance.now() - began;
+  t.ok(waited >= LEASE_MS, `${Math.round(waited)} ms`);
+  await until(async () => {
+    const members = await client(t, url).hget(CONTROL, 'members');
+    return members?.trim().split(' ').length === 1;
+  }, { what: 'it to be no member any more' });
+  const again = performance.now();
+  await sure(first.store.control.touch({ tags: ['a'], then: 'done' }));
+  t.ok(performance.now() - again < LEASE_MS / 2, 'nobody waits for it a second time');
 });
 
 void t.test('a process that is killed is one that just goes', async (t) => {
@@ -66,14 +91,14 @@ void t.test('a process that is killed is one that just goes', async (t) => {
     import { redisStore } from ${JSON.stringify(new URL('../../src/io/redis.ts', import.meta.url))};
     import { realClock } from ${JSON.stringify(new URL('../redis.ts', import.meta.url))};
     const store = redisStore({
-      url: ${JSON.stringify(redis.url)}, prefix: 'test:', clock: realClock, leaseMs: 300,
+      url: ${JSON.stringify(redis.url)}, prefix: 'test', clock: realClock, leaseMs: 300,
       limits: ${JSON.stringify(limits)}, budgetMs: 1000, rules: 'rules', onTrouble() {},
     });
     const known = setInterval(async () => {
       if (store.state().state !== 'ready') return;
       clearInterval(known);
       await store.control.intend('lost-write', ['a']);
-      console.log((await store.control.look(['a'])).epoch);
+      console.log(store.control.look(['a']).epoch);
     }, 5);`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -87,132 +112,89 @@ void t.test('a process that is killed is one that just goes', async (t) => {
 });
 
 void t.test('a write whose instance is gone is touched for it, and later again', async (t) => {
-  const redis = await server(t);
-  const quarantineMs = 4000;
-  const change = { limits: { ...limits, quarantineMs } };
-  const first = openVirtual(t, redis.url, change);
-  await ready(first.store, first.clock);
-  const second = openVirtual(t, redis.url, change);
-  await ready(second.store, first.clock, second.clock);
+  const { url } = await server(t);
+  const quarantineMs = 1500;
+  const change = { url, limits: { ...limits, quarantineMs } };
+  const first = open(t, change);
+  await ready(first.store);
+  const second = open(t, change);
+  await ready(second.store);
   await entriesUp(first.store);
   const use = await keep(first.store);
-  const swept: (readonly string[])[] = [];
-  second.store.onSwept((tags) => swept.push(tags));
+  const [swept, refreshed] = [[] as number[], [] as (readonly string[])[]];
+  second.store.onSwept(() => swept.push(performance.now()));
+  second.store.onTouched((tags) => refreshed.push(tags));
   await sure(first.store.control.intend('w1', ['a', 'z']));
-  // A slow write of one that lives is nobody else's business.
-  const now = second.clock.mono();
-  const clocks = [first.clock, second.clock];
-  await until(() => second.clock.mono() > now + LEASE_MS * 2, { clocks });
-  t.strictSame(swept, []);
-  t.equal((await look(second.store, 'a')).newest, 0);
-  // Now it dies.
-  await until(() => swept.length === 1, { clocks: [second.clock] });
-  const taken = second.clock.mono();
+  await vanish(first.store);
+  await until(() => swept.length === 1);
+  await until(async () => (await look(second.store, 'a')).held);
   t.match(await look(second.store, 'a'), { newest: 1, held: true });
-  await entriesUp(second.store);
   t.not(await use(second.store), 'valid');
-  await until(() => swept.length === 2, { clocks: [second.clock] });
-  t.ok(second.clock.mono() - taken >= quarantineMs, 'the upstream had its time');
-  t.match(await look(second.store, 'z'), { newest: 2, held: false });
-  t.strictSame(swept, [['a', 'z'], ['a', 'z']]);
-  const raw = client(t, redis.url);
-  const members = (): Promise<string | null> => raw.hget('test:1:{control}', 'members');
-  await until(async () => (await members())?.trim().split(' ').length === 1, {
-    what: 'the one that is gone to be forgotten', clocks: [second.clock],
-  });
+  await until(async () => !(await look(second.store, 'z')).held);
+  t.ok(performance.now() - swept[0]! >= quarantineMs, 'the upstream had its time');
+  t.match(await look(second.store, 'z'), { newest: 2 });
+  t.strictSame(refreshed, [['a', 'z']], 'what was in use is fetched again when it is over');
 });
 
 void t.test('a write left by one that left cleanly is touched by the next', async (t) => {
-  const redis = await server(t);
-  const first = openVirtual(t, redis.url);
-  await ready(first.store, first.clock);
+  const { url } = await server(t);
+  const first = open(t, { url });
+  await ready(first.store);
   await sure(first.store.control.intend('w1', ['a']));
   await first.store.close({ clean: true });
-  const second = openVirtual(t, redis.url);
+  const second = open(t, { url });
   await ready(second.store);
-  const swept: (readonly string[])[] = [];
-  second.store.onSwept((tags) => swept.push(tags));
-  await until(() => swept.length === 1, { clocks: [second.clock] });
-  t.match(await look(second.store, 'a'), { newest: 1, held: true });
+  await until(async () => (await look(second.store, 'a')).held);
+  t.match(await look(second.store, 'a'), { newest: 1 });
 });
 
 void t.test('an intent that arrives after its write has ended is swept', async (t) => {
-  const redis = await server(t);
-  const { store, clock } = openVirtual(t, redis.url);
-  await ready(store, clock);
+  const { url } = await server(t);
+  const { store } = open(t, { url, limits: { ...limits, quarantineMs: 500 } });
+  await ready(store);
   await sure(store.control.intend('late', ['a']));
-  const raw = client(t, redis.url);
-  const [json, ids] = [
-    await raw.hget('test:1:{control}', 'i:late'), await raw.hget('test:1:{control}', 'intents'),
-  ];
+  const raw = client(t, url);
+  const before = await raw.hgetall(CONTROL);
   await sure(store.control.touch({ intent: 'late', tags: ['a'], then: 'done' }));
-  await raw.hset('test:1:{control}', 'i:late', json!, 'intents', ids!);
-  await until(async () => (await look(store, 'a')).held, { clocks: [clock] });
-  await until(async () => (await raw.hget('test:1:{control}', 'i:late')) === null, {
-    clocks: [clock], stepMs: 200,
-  });
-  t.match(await look(store, 'a'), { held: false, newest: 3 });
+  const late = Object.entries(before).filter(([name]) => /^[iwo]/.test(name)).flat();
+  t.equal(late.length, 6, 'the write, its owner’s list, the owners');
+  await raw.hset(CONTROL, ...late);
+  await until(async () => (await look(store, 'a')).held);
+  await until(async () => (await raw.hget(CONTROL, 'i:late')) === null);
+  await until(async () => !(await look(store, 'a')).held);
+  t.match(await look(store, 'a'), { newest: 3 });
 });
 
 void t.test('one that owes a touch does not leave cleanly', async (t) => {
-  const redis = await server(t);
-  const { store } = open(t, { url: redis.url });
+  const { url } = await server(t);
+  const { store } = open(t, { url });
   await ready(store);
   const { epoch } = await look(store, 'a');
   await store.close({ clean: false });
-  const members = await client(t, redis.url).hget('test:1:{control}', 'members');
-  t.match(members, /\S/, 'it is missing, and seen to be');
-  const next = openVirtual(t, redis.url);
-  await ready(next.store, next.clock);
+  t.match(await client(t, url).hget(CONTROL, 'members'), /\S/, 'it is missing, and seen to be');
+  const next = open(t, { url });
+  await ready(next.store);
   t.not((await look(next.store, 'a')).epoch, epoch, 'nothing of what was kept is trusted');
 });
 
-void t.test('a write that its owner took back is released by its owner alone', async (t) => {
-  const redis = await server(t);
-  const quarantineMs = 4000;
-  const change = { limits: { ...limits, quarantineMs } };
-  const first = openVirtual(t, redis.url, change);
-  await ready(first.store, first.clock);
-  const second = openVirtual(t, redis.url, change);
-  await ready(second.store, first.clock, second.clock);
-  await sure(first.store.control.intend('w1', ['a']));
-  const swept: (readonly string[])[] = [];
-  second.store.onSwept((tags) => swept.push(tags));
-  await until(() => swept.length === 1, { clocks: [second.clock] });
-  const clocks = [first.clock, second.clock];
-  // It was only asleep.
-  first.clock.advance(LEASE_MS + 1);
-  await until(() => first.store.state().state === 'joining');
-  await ready(first.store, ...clocks);
-  const now = second.clock.mono();
-  await until(() => second.clock.mono() > now + quarantineMs * 2, { clocks });
-  t.equal(swept.length, 1, 'nobody else ends it');
-  t.match(await look(second.store, 'a'), { newest: 1, held: true });
-  await sure(first.store.control.touch({ intent: 'w1', tags: ['a'], then: 'done' }));
-  t.match(await look(second.store, 'a'), { newest: 2, held: false });
-});
-
 void t.test('a write that settles longer than the quarantine is held as long', async (t) => {
-  const redis = await server(t);
-  const [quarantineMs, holdMs] = [500, 4000];
-  const change = { limits: { ...limits, quarantineMs } };
-  const first = openVirtual(t, redis.url, change);
-  await ready(first.store, first.clock);
-  const second = openVirtual(t, redis.url, change);
-  await ready(second.store, first.clock, second.clock);
+  const { url } = await server(t);
+  const [quarantineMs, holdMs] = [100, 1500];
+  const change = { url, limits: { ...limits, quarantineMs } };
+  const first = open(t, change);
+  await ready(first.store);
+  const second = open(t, change);
+  await ready(second.store);
   const touch = { intent: 'w1', tags: ['a'], then: 'settling', holdMs } as const;
   await sure(first.store.control.touch(touch));
-  await client(t, redis.url).flushall(); // it is claimed again as it was
-  for (const { store } of [first, second]) {
-    await until(async () => (await store.control.look(['a'])).kind === 'known', {
-      what: 'both to be members again', clocks: [first.clock, second.clock],
-    });
-  }
-  const swept: (readonly string[])[] = [];
-  second.store.onSwept((tags) => swept.push(tags));
-  await until(() => swept.length === 1, { clocks: [second.clock] });
-  const taken = second.clock.mono();
-  await until(() => swept.length === 2, { clocks: [second.clock] });
-  t.ok(second.clock.mono() - taken >= holdMs, 'its time went by in full');
-  t.equal((await look(second.store, 'a')).held, false);
+  const raw = client(t, url);
+  await raw.flushall(); // it is claimed again as it was
+  await until(async () => (await raw.hget(CONTROL, 'i:w1')) !== null);
+  await ready(first.store, second.store);
+  let taken = 0;
+  second.store.onSwept(() => void (taken = performance.now()));
+  await vanish(first.store);
+  await until(() => taken > 0);
+  await until(async () => !(await look(second.store, 'a')).held);
+  t.ok(performance.now() - taken >= holdMs, 'its time went by in full');
 });

@@ -2,7 +2,7 @@
 // untouched may have changed it, so it is not trusted afterwards.
 import t from 'tap';
 import {
-  client, entriesUp, keep, look, open, openVirtual, ready, server, sure, type Opened,
+  client, CONTROL, entriesUp, keep, look, open, ready, server, sure, type Opened,
 } from '../redis-store.ts';
 import { until } from '../redis.ts';
 
@@ -45,7 +45,7 @@ void t.test('rules that change at a reload are those of whoever comes next', asy
   const use = await keep(first.store);
   first.store.rules!('two');
   const stored = (): Promise<string | null> =>
-    client(t, url).hget('test:1:{control}', 'rules');
+    client(t, url).hget(CONTROL, 'rules');
   await until(async () => (await stored()) === 'two', { what: 'them to be stored' });
   t.equal(await use(first.store), 'valid', 'what a reload touches is not for the store to say');
   await first.store.close({ clean: true });
@@ -57,13 +57,13 @@ void t.test('rules that change at a reload are those of whoever comes next', asy
 
 void t.test('who leaves after a reload that was not stored leaves nothing trusted', async (t) => {
   const { url } = await server(t);
-  const first = openVirtual(t, url, { rules: 'one' });
+  const first = open(t, { url, rules: 'one' });
   await ready(first.store);
   await entriesUp(first.store);
   const use = await keep(first.store);
   first.store.rules!('two');
   await first.store.close({ clean: true });
-  const second = openVirtual(t, url, { rules: 'one' });
+  const second = open(t, { url, rules: 'one' });
   await ready(second.store);
   await entriesUp(second.store);
   t.equal(await use(second.store), 'touched');
@@ -71,16 +71,16 @@ void t.test('who leaves after a reload that was not stored leaves nothing truste
 
 void t.test('one that leaves beside others with other rules touches everything', async (t) => {
   const { url } = await server(t);
-  const old = openVirtual(t, url, { rules: 'one' });
+  const old = open(t, { url, rules: 'one' });
   await ready(old.store);
-  const next = openVirtual(t, url, { rules: 'two' });
-  await ready(next.store, old.clock, next.clock);
+  const next = open(t, { url, rules: 'two' });
+  await ready(next.store);
   await entriesUp(next.store);
   const use = await keep(next.store);
   t.equal(await use(next.store), 'valid');
   await old.store.close({ clean: true });
   t.equal(await use(next.store), 'touched');
-  t.match(await client(t, url).hget('test:1:{control}', 'rules'), 'two');
+  t.match(await client(t, url).hget(CONTROL, 'rules'), 'two');
 });
 
 void t.test('in a new epoch the rules are stored again, and nothing more is touched', async (t) => {
@@ -90,6 +90,6 @@ void t.test('in a new epoch the rules are stored again, and nothing more is touc
   const raw = client(t, url);
   await raw.flushall();
   await sure(store.control.touch({ tags: ['a'], then: 'done' }));
-  await until(async () => (await raw.hget('test:1:{control}', 'rules')) === 'one');
+  await until(async () => (await raw.hget(CONTROL, 'rules')) === 'one');
   t.match(await look(store, 'b'), { seq: 1, newest: 0 });
 });

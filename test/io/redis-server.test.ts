@@ -8,7 +8,7 @@ import type { Key } from '../../src/core/entry/entry.ts';
 import type { Clock } from '../../src/flow/ports.ts';
 import { entry } from '../entries.ts';
 import {
-  limits, open, server, client, ready, look, sure, keep, entriesUp,
+  client, CONTROL, entriesUp, keep, limits, look, open, ready, server, sure,
 } from '../redis-store.ts';
 import { freePort, realClock, until } from '../redis.ts';
 import { VirtualClock } from '../virtual-clock.ts';
@@ -22,10 +22,10 @@ void t.test('touched tags are forgotten in the background, under a raised floor'
     await sure(store.control.touch({ tags, then: 'done' }));
   }
   const raw = client(t, redis.url);
-  await until(async () => Number(await raw.hget('test:1:{control}', 'count')) <= 1000);
-  const fields = await raw.hkeys('test:1:{control}');
+  await until(async () => Number(await raw.hget(CONTROL, 'count')) <= 1000);
+  const fields = await raw.hkeys(CONTROL);
   const touches = fields.filter((field) => field.startsWith('t:')).length;
-  await until(async () => Number(await raw.hget('test:1:{control}', 'count')) <= touches);
+  await until(async () => Number(await raw.hget(CONTROL, 'count')) <= touches);
   t.ok((await look(store, 'never')).newest > 0);
   t.match(await look(store, 'tag-29-0'), { seq: 30, newest: 30 });
 });
@@ -72,7 +72,8 @@ void t.test('a primary that was made a replica is not asked any more', async (t)
   await ready(store);
   // Its new primary isn't there, so that it still has all its data and its old history.
   await client(t, redis.url).call('REPLICAOF', '127.0.0.1', String(await freePort()));
-  t.match(await store.control.look(['a']), { kind: 'unknown' });
+  await until(() => store.state().state === 'down', { what: 'the lease to end' });
+  t.match(store.state(), { because: 'not-primary' });
   t.ok(troubles.includes('not-primary'));
 });
 

@@ -73,7 +73,7 @@ t.test('a write that settles tells the store for how long', async (t) => {
   const s = await stage(t, { rules: on(redis.url, rules), script: post() });
   await ready(s);
   await s.send('PUT', '/posts/1', {});
-  const fields = Object.entries(await raw.hgetall('everfresh1:{control}'));
+  const fields = Object.entries(await raw.hgetall('{everfresh}:control'));
   const intents = fields.filter(([name]) => name.startsWith('i:')).map(([, text]) => text);
   t.equal(intents.length, 1);
   t.match(JSON.parse(intents[0] ?? '{}'), { state: 'settling', holdMs: 600_000 });

@@ -101,6 +101,7 @@ t.test('a Redis that hangs costs a read its budget and no more', async (t) => {
   await until(() => isHit(s), { what: 'a hit' });
   redis.pause();
   try {
+    await until(() => s.composed!.gateway.store.state().state !== 'ready', { what: 'its lease' });
     const begun = performance.now();
     const replies = await Promise.all(Array.from({ length: 20 }, () => s.get('/posts')));
     t.same([...new Set(replies.map(({ status }) => status))], [200]);

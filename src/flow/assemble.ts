@@ -1,0 +1,57 @@
+// Puts a gateway together from the world that it is given: a configuration in force, and whatever
+// stands behind the ports. The stories run on what is made here, whoever made the world.
+import type { Key } from '../core/entry/entry.ts';
+import { Ledger } from '../core/plan/ledger.ts';
+import { Flights } from './flights.ts';
+import type { Gateway, Live, Outage } from './gateway.ts';
+import { Lately } from './lately.ts';
+import type { Clock, Ear, Store, Upstream } from './ports.ts';
+import { refreshAfter } from './purge.ts';
+import { refreshOne } from './refresh.ts';
+import { Refresher } from './refresher.ts';
+import { Remembered } from './remembered.ts';
+import { guarded } from './touching.ts';
+
+export interface World {
+  readonly live: Live;
+  readonly clock: Clock;
+  readonly upstream: Upstream;
+  readonly store: Store;
+  readonly ear: Ear;
+  /** Makes an id that nobody can guess. */
+  readonly newId: () => string;
+}
+
+const UNCACHEABLE_FOR_MS = 30_000;
+const KEYS_REMEMBERED = 10_000;
+const USES_MAX = 200_000;
+
+export function assemble({ live, clock, upstream, store, ear, newId }: World): Gateway {
+  const { config } = live;
+  const outage: Outage = { since: undefined };
+  const remembered = new Remembered(config.limits.remembered);
+  const gateway: Gateway = {
+    live,
+    mode: config.mode,
+    clock,
+    upstream,
+    store: { ...store, control: guarded(store.control, remembered, outage) },
+    ear,
+    ledger: new Ledger(USES_MAX),
+    flights: new Flights(),
+    refresher: new Refresher({
+      run: (use, cause) => refreshOne(gateway, use, cause),
+      backlog: (waiting, running) => ear.backlog(waiting, running),
+      runningMax: config.limits.refreshConcurrency,
+    }),
+    uncacheable: new Lately<Key>(clock, { forMs: UNCACHEABLE_FOR_MS, keysMax: KEYS_REMEMBERED }),
+    newVariants: new Lately<string>(clock, { forMs: 60_000, keysMax: KEYS_REMEMBERED }),
+    remembered,
+    outage,
+    writers: { all: 0, byClient: new Map() },
+    newId,
+  };
+  store.onTouched((tags) => void refreshAfter(gateway, tags));
+  store.onSwept(() => ear.trouble('swept', {}));
+  return gateway;
+}

@@ -1,0 +1,115 @@
+// Who this instance is in the store's eyes, and what the store has said of itself: its epoch, and
+// whether it counts this instance. An id has one life; whoever may have been given up comes back
+// under another.
+import type { Epoch } from '../../core/entry/entry.ts';
+import { type Moment, since } from '../../core/promise/lease.ts';
+import type { Clock } from '../ports.ts';
+import type { Ask } from './claim.ts';
+import { momentOf } from './entrance.ts';
+import type { Head, MemberId } from './shared.ts';
+
+export interface MembershipOptions {
+  readonly clock: Clock;
+  readonly newId: () => string;
+  readonly leaseMs: number;
+  /** Another epoch, or another id: what was known of touches is not known any more. */
+  readonly changed: (what: 'epoch' | 'id') => void;
+}
+
+export class Membership {
+  readonly #o: MembershipOptions;
+  #me: MemberId;
+  #former: MemberId | undefined;
+  #joined = false;
+  /** Before the last renewal was sent, or the joining, that was answered. */
+  #beatAt: Moment = { mono: -Infinity, wall: -Infinity };
+  #epoch: Epoch | undefined;
+  #epochSeenAt = 0;
+  #young = false;
+  #leaseMsMax: number;
+
+  constructor(options: MembershipOptions) {
+    this.#o = options;
+    this.#me = options.newId();
+    this.#leaseMsMax = options.leaseMs;
+  }
+
+  get me(): MemberId {
+    return this.#me;
+  }
+
+  /** The id before this one, until the store has been told that nobody has it any more. */
+  get former(): MemberId | undefined {
+    return this.#former;
+  }
+
+  get joined(): boolean {
+    return this.#joined;
+  }
+
+  get epoch(): Epoch | undefined {
+    return this.#epoch;
+  }
+
+  /** The longest lease that anybody may hold, as far as is known. */
+  get leaseMsMax(): number {
+    return this.#leaseMsMax;
+  }
+
+  /** Asks the store under this id, and takes note of what it says with every answer. */
+  readonly ask: Ask = async (step) => {
+    const me = this.#me;
+    const joined = this.#joined;
+    const heard = await step(me);
+    if (heard.kind === 'heard' && me === this.#me) {
+      this.#note(heard.head);
+      if (joined && this.#joined && !heard.head.member) this.rename();
+    }
+    return heard;
+  };
+
+  /** How long members of the epoch before may still hold leases; 0 where they cannot. */
+  holdMs({ epoch, young }: Head): number {
+    if (!young) return 0;
+    const mono = this.#o.clock.mono();
+    const seenAt = epoch === this.#epoch ? this.#epochSeenAt : mono;
+    return Math.max(0, seenAt + this.#leaseMsMax - mono);
+  }
+
+  /** Whether the epoch is said to be young and can't be any more. */
+  get outgrown(): boolean {
+    return this.#young && this.#o.clock.mono() - this.#epochSeenAt >= this.#leaseMsMax;
+  }
+
+  entered(at: Moment): void {
+    this.#joined = true;
+    this.#former = undefined;
+    this.#beatAt = at;
+  }
+
+  renewed(at: Moment): void {
+    this.#beatAt = at;
+  }
+
+  /** How long ago the last renewal was sent that was answered. */
+  get sinceBeatMs(): number {
+    return since(this.#beatAt, momentOf(this.#o.clock));
+  }
+
+  /** Comes back as somebody else. */
+  rename(): void {
+    this.#former = this.#me;
+    this.#me = this.#o.newId();
+    this.#joined = false;
+    this.#o.changed('id');
+  }
+
+  #note({ epoch, young, leaseMs }: Head): void {
+    this.#leaseMsMax = Math.max(this.#leaseMsMax, leaseMs);
+    this.#young = young;
+    if (epoch === this.#epoch) return;
+    this.#epoch = epoch;
+    this.#epochSeenAt = this.#o.clock.mono();
+    this.#o.changed('epoch');
+  }
+}
