@@ -11,7 +11,7 @@ import { entry } from './entries.ts';
 import { realClock, startRedis, until, type RunningRedis } from './redis.ts';
 
 /** Short, since a new epoch's first touches wait for it; long enough for a busy machine. */
-export const LEASE_MS = 400;
+export const LEASE_MS = 800;
 export const CONTROL = '{test}:control';
 export const limits = { touched: 1000, entryLifeMs: 3_600_000, quarantineMs: 60_000 };
 

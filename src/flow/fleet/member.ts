@@ -313,13 +313,13 @@ export class Member {
     }
     const nonce = newId();
     this.#lease.ask(nonce, at);
-    const rules = this.#rules;
-    const news = rules === this.#rulesTold ? undefined : rules;
+    const news = this.#rules === this.#rulesTold ? undefined : this.#rules;
     const { me } = this.#membership;
     const heard = await this.ask((self) => shared.renew(self, nonce, news));
     if (heard.kind === 'failed' || me !== this.#membership.me) return undefined;
     this.#membership.renewed(at);
-    this.#rulesTold = rules;
+    // Told nothing, in an epoch that may have begun with this very step, it stays as it is.
+    if (news !== undefined) this.#rulesTold = news;
     this.#lease.confirm(nonce);
     return heard.said;
   }
