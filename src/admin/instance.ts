@@ -35,13 +35,14 @@ export function instance(parts: InstanceParts): Running {
 }
 
 /** Degraded is still ready: without its store everfresh is a plain proxy. */
-function readiness({ gateway, listening, draining }: InstanceParts): Readiness {
-  const { store, remembered, mode, refresher } = gateway;
+function readiness(parts: InstanceParts): Readiness {
+  const { store, remembered, mode, refresher } = parts.gateway;
+  const listening = parts.listening();
   const state = store.state();
   const running = state.state === 'ready' && !remembered.pending ? 'ready' : 'degraded';
   return {
-    status: draining() ? 'draining' : listening() ? running : 'starting',
-    listening: listening(),
+    status: parts.draining() ? 'draining' : listening ? running : 'starting',
+    listening,
     mode,
     store: state,
     backlog: refresher.backlog,

@@ -26,7 +26,8 @@ export type Ask =
   | { readonly ask: 'mode'; readonly mode: Mode }
   | { readonly ask: 'explain'; readonly question: Question }
   | { readonly ask: 'order'; readonly order: OperatorOrder; readonly act: Act }
-  | { readonly ask: 'readiness' | 'metrics' | 'drain' };
+  | { readonly ask: 'readiness' | 'metrics' }
+  | { readonly ask: 'drain' };
 
 export function readAsk(value: unknown): Ask | undefined {
   if (!isObject(value)) return undefined;
@@ -68,7 +69,7 @@ function readStart(value: Record<string, unknown>): Start | undefined {
   if (!isObject(overrides) || !isTexts(Object.values(overrides)) || !isPort(port)) {
     return undefined;
   }
-  return { ask: 'start', text, file, overrides: overrides as Overrides, mode: mode.value, port };
+  return { ask: 'start', text, file, overrides, mode: mode.value, port };
 }
 
 function readQuestion(value: unknown): Question | undefined {
@@ -88,7 +89,8 @@ export function readDone(value: unknown): 'done' | undefined {
   return value === 'done' ? value : undefined;
 }
 
-const STATUSES: readonly unknown[] = ['ready', 'degraded', 'starting', 'draining'] satisfies Status[];
+const STATUSES: readonly unknown[] =
+  ['ready', 'degraded', 'starting', 'draining'] satisfies Status[];
 const STORES: readonly unknown[] = ['ready', 'joining', 'down'] satisfies StoreState['state'][];
 
 export function readReadiness(value: unknown): Readiness | undefined {

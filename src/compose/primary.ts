@@ -3,6 +3,7 @@
 import { fileURLToPath } from 'node:url';
 import { openAdmin } from '../admin/api.ts';
 import type { Config, Mode } from '../core/rules/config.ts';
+import type { Ear } from '../flow/ports.ts';
 import { realClock } from '../io/clock.ts';
 import type { ConfigSource } from '../io/config.ts';
 import { type Logger, openLog } from '../io/log.ts';
@@ -42,7 +43,7 @@ export function servePrimary(source: ConfigSource): Service {
     fork: () => forkWorker(PROGRAM),
     clock: realClock,
     start,
-    tell: newsOf(log, ear.trouble, sum),
+    tell: newsOf(log, ear, sum),
   });
   const running = (shown: Shown) => together({
     workers, metrics, sum,
@@ -72,11 +73,7 @@ export function servePrimary(source: ConfigSource): Service {
         ? undefined
         : await openAdmin({ running: running(shown), ear, clock: realClock, token }, at);
       try {
-        const stopped = new Promise<undefined>((resolve) => {
-          if (stop.aborted) resolve(undefined);
-          else stop.addEventListener('abort', () => resolve(undefined), { once: true });
-        });
-        const listening = await Promise.race([workers.start(), stopped]);
+        const listening = await Promise.race([workers.start(), aborted(stop)]);
         return {
           listen: listening,
           admin: admin && `${admin.address}:${admin.port}`,
@@ -98,15 +95,21 @@ export function servePrimary(source: ConfigSource): Service {
   };
 }
 
-function newsOf(log: Logger, trouble: ReturnType<typeof earOf>['trouble'], sum: MetricsSum) {
-  const news: WorkerNews = {
+function aborted(stop: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (stop.aborted) resolve(undefined);
+    else stop.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+}
+
+function newsOf(log: Logger, ear: Ear, sum: MetricsSum): WorkerNews {
+  return {
     listening: ({ pid }, listen) => log.info({ worker: pid, listen }, 'worker listening'),
-    failed: ({ pid }, message) => trouble('worker', { worker: pid, because: message }),
+    failed: ({ pid }, message) => ear.trouble('worker', { worker: pid, because: message }),
     ended({ pid }, how, afterMs) {
       if (pid !== undefined) sum.ended(pid);
       if (afterMs === undefined) return log.info({ worker: pid, how }, 'worker ended');
-      return trouble('worker', { worker: pid, because: 'ended', how, againAfterMs: afterMs });
+      return ear.trouble('worker', { worker: pid, because: 'ended', how, againAfterMs: afterMs });
     },
   };
-  return news;
 }

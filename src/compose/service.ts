@@ -30,6 +30,8 @@ export interface Open {
   drain(): Promise<boolean>;
 }
 
+const NEVER = Promise.withResolvers<string>().promise;
+
 export function serveAlone(config: Config): Service {
   const composed = compose(config);
   const { log } = composed;
@@ -42,7 +44,7 @@ export function serveAlone(config: Config): Service {
       return {
         listen: listeners.gateway,
         admin: listeners.admin,
-        lost: new Promise(() => undefined),
+        lost: NEVER,
         async drain() {
           await listeners.close();
           return true;

@@ -5,7 +5,7 @@ import type {
 } from '../admin/running.ts';
 import type { Config, Mode } from '../core/rules/config.ts';
 import type { Metrics } from '../io/metrics.ts';
-import { MetricsSum, readSamples } from '../io/metrics-sum.ts';
+import { type MetricsSum, readSamples } from '../io/metrics-sum.ts';
 import type { Asked } from '../io/talk.ts';
 import { type Ask, readExplanation, readOrdered, readReadiness } from './asks.ts';
 import type { Worker, Workers } from './workers.ts';
@@ -58,14 +58,15 @@ async function ofOne<T>(workers: Workers, ask: Ask, how: Asked<T>): Promise<Answ
   return one.ask(ask, how);
 }
 
-async function readiness({ workers, mode }: TogetherParts): Promise<Ready> {
+async function readiness(parts: TogetherParts): Promise<Ready> {
+  const { workers } = parts;
   const states = await Promise.all(workers.places.map(stateOf));
   const up = states.flatMap(({ readiness }) => readiness ?? []);
   const listening = up.some((one) => one.listening);
   return {
     status: workers.closing ? 'draining' : statusOf(up),
     listening,
-    mode: mode(),
+    mode: parts.mode(),
     store: up.map(({ store }) => store).sort((a, b) => badness(b) - badness(a))[0]
       ?? { kind: 'redis', state: 'joining' },
     backlog: {

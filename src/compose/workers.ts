@@ -103,9 +103,7 @@ export class Workers {
 
   /** False: somebody did not end in time, and was ended. */
   async close(drainMs: number): Promise<boolean> {
-    this.#closing = true;
-    for (const forget of this.#waiting.values()) forget();
-    this.#waiting.clear();
+    this.#startNoMore();
     const left = this.#places.filter((worker) => worker !== undefined);
     for (const worker of left) {
       worker.state = 'draining';
@@ -118,12 +116,25 @@ export class Workers {
     return false;
   }
 
+  #startNoMore(): void {
+    this.#closing = true;
+    for (const forget of this.#waiting.values()) forget();
+    this.#waiting.clear();
+  }
+
+  #giveUp(): void {
+    this.#startNoMore();
+    this.#lost.resolve(this.#failure);
+  }
+
   #fork(place: number): void {
     const { clock, fork, start } = this.#o;
-    const { pid, pipe, ended, kill } = fork();
+    const child = fork();
+    const { pid, pipe, ended } = child;
     const asking = new Asking(pipe, clock);
     const worker: Worker = {
-      place, pid, state: 'starting', listenedAt: undefined, ended, kill,
+      place, pid, state: 'starting', listenedAt: undefined, ended,
+      kill: () => child.kill(),
       ask: (ask, how) => asking.ask(ask, how),
     };
     this.#places[place] = worker;
@@ -151,7 +162,7 @@ export class Workers {
     this.#o.tell.failed(worker, message);
     void this.#dismiss(worker);
     // What keeps the first from listening, such as a port that is taken, keeps them all.
-    if (heard.because === 'failed' && !this.#everListened) this.#lost.resolve(message);
+    if (heard.because === 'failed' && !this.#everListened) this.#giveUp();
   }
 
   /** It may be of no use and still hold a place in the store that is better left cleanly. */
@@ -170,7 +181,7 @@ export class Workers {
     const next = this.#restarts.ended(place, { listenedMs, others: this.listening.length });
     if (next.kind === 'give-up') {
       tell.ended(worker, how, undefined);
-      return this.#lost.resolve(this.#failure);
+      return this.#giveUp();
     }
     tell.ended(worker, how, next.afterMs);
     const forget = clock.after(next.afterMs, () => {

@@ -56,7 +56,8 @@ function added(one: Samples, other: Samples): Samples {
   for (const sample of other) {
     const values = new Map<string, Value>();
     for (const each of [...(all.get(sample.name)?.values ?? []), ...sample.values]) {
-      const id = `${each.metricName ?? ''} ${JSON.stringify(Object.entries(each.labels).sort())}`;
+      const labels = Object.entries(each.labels).map((label) => JSON.stringify(label)).sort();
+      const id = [each.metricName ?? '', ...labels].join(' ');
       values.set(id, { ...each, value: each.value + (values.get(id)?.value ?? 0) });
     }
     all.set(sample.name, { ...sample, values: [...values.values()] });
@@ -64,7 +65,7 @@ function added(one: Samples, other: Samples): Samples {
   return [...all.values()];
 }
 
-/** Samples as JSON carries them, where numbers that are none come as null; undefined: no samples. */
+/** Samples as JSON carries them, where numbers that are none come as null. */
 export function readSamples(value: unknown): Samples | undefined {
   if (!Array.isArray(value)) return undefined;
   const samples = value.map(readSample);

@@ -41,8 +41,8 @@ export function forkWorker(program: string): WorkerProcess {
     pid: worker.process.pid,
     pipe: {
       send: (message) => here.then(() => new Promise((resolve) => {
-        if (!worker.isConnected()) return resolve(false);
-        worker.process.send(message, (error: Error | null) => resolve(error === null));
+        if (!worker.isConnected()) resolve(false);
+        else worker.process.send(message, (error: Error | null) => resolve(error === null));
       })),
       receive: (callback) => void worker.on('message', callback),
     },
@@ -72,8 +72,8 @@ function closeWhatItLeaves(worker: Worker): void {
 export function pipeToPrimary(): Pipe | undefined {
   if (!cluster.isWorker || process.send === undefined) return undefined;
   const send = (message: object): Promise<boolean> => new Promise((resolve) => {
-    if (!process.connected) return resolve(false);
-    process.send!(message, undefined, undefined, (error) => resolve(error === null));
+    if (!process.connected) resolve(false);
+    else process.send!(message, undefined, undefined, (error) => resolve(error === null));
   });
   return {
     send,
