@@ -15,7 +15,7 @@ import { pipes } from '../pipes.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 
 const CONFIG = configOf('upstream: http://127.0.0.1:9\nstore: redis://127.0.0.1:1\nworkers: 2\n');
-const NEVER = new Promise<never>(() => undefined);
+const NEVER = Promise.withResolvers<never>().promise;
 const READY = {
   status: 'ready', listening: true, mode: 'on',
   store: { kind: 'redis', state: 'ready' }, backlog: { waiting: 1, running: 2 },

@@ -6,7 +6,9 @@ import { answerAll, Asking, Failed } from '../../src/io/talk.ts';
 import { pipes } from '../pipes.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 
-const read = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+const NEVER = Promise.withResolvers<never>().promise;
+const read = (value: unknown): string | undefined =>
+  (typeof value === 'string' ? value : undefined);
 const how = { deadlineMs: 100, read };
 
 function between(answer: (question: unknown) => Promise<unknown>) {
@@ -43,7 +45,7 @@ t.test('a question has a deadline, and an answer after it is dropped', async (t)
 });
 
 t.test('whoever has ended answers nothing, now or later', async (t) => {
-  const { asking, here } = between(() => new Promise(() => undefined));
+  const { asking, here } = between(() => NEVER);
   const open = [asking.ask({}, how), asking.ask({}, how)];
   asking.end();
   for (const asked of open) t.same(await asked, { kind: 'unanswered', because: 'gone' });
@@ -58,7 +60,7 @@ t.test('what cannot be sent is not waited for', async (t) => {
 });
 
 t.test('only so many questions are open at once', async (t) => {
-  const { asking, here } = between(() => new Promise(() => undefined));
+  const { asking, here } = between(() => NEVER);
   const open = Array.from({ length: 256 }, () => asking.ask({}, how));
   t.same(await asking.ask({}, how), { kind: 'unanswered', because: 'busy' });
   t.equal(here.sent.length, 256);
@@ -67,7 +69,7 @@ t.test('only so many questions are open at once', async (t) => {
 });
 
 t.test('the side that answers has a bound of its own', async (t) => {
-  const { faults, here, there } = between(() => new Promise(() => undefined));
+  const { faults, here, there } = between(() => NEVER);
   for (let id = 0; id < 257; id += 1) await here.send({ id, question: {} });
   await turn();
   t.same(there.sent, [{ id: 256, failed: 'too much is asked at once' }]);
