@@ -57,9 +57,9 @@ function place(node: ts.Node): string {
 const target = (from: string, name: string): string => normalize(join(dirname(from), name));
 
 const LAYERS = ['core', 'flow', 'io', 'admin', 'compose', 'cli'] as const;
-const TOP = ['src/main.ts', 'src/plugin.ts'];
+const TOP = ['src/main.ts', 'src/plugin.ts', 'src/worker.ts'];
 
-/** How far out a file stands: core 0 … cli 5, the two at the top 6; undefined: nowhere. */
+/** How far out a file stands: core 0 … cli 5, those at the top 6; undefined: nowhere. */
 function ring(path: string): number | undefined {
   if (TOP.includes(path)) return LAYERS.length;
   const index = LAYERS.findIndex((layer) => path.startsWith(`src/${layer}/`));

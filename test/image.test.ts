@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { parse, parseAllDocuments } from 'yaml';
 import { answers, freePort, start } from '../examples/process.ts';
+import { startRedis } from './redis.ts';
 
 t.setTimeout(600_000);
 
@@ -184,6 +185,26 @@ t.test('the image is built by its own steps, runs, and ends when asked', async (
   await gateway.stop();
   t.equal(gateway.ended(), '0', `SIGTERM ends it well\n${gateway.said()}`);
   t.equal(await healthy(), '1', 'the health check says that it is gone');
+
+  const redis = await startRedis();
+  t.teardown(() => redis.stop());
+  const several = start('several workers', [join(stage.folder, program ?? ''), ...more], {
+    cwd: join(stage.folder, stage.workdir),
+    env: {
+      ...cleanEnv(), ...stage.env,
+      EVERFRESH_UPSTREAM: origin.url,
+      EVERFRESH_LISTEN: `127.0.0.1:${listen}`,
+      EVERFRESH_ADMIN: `127.0.0.1:${admin}`,
+      EVERFRESH_STORE: redis.url,
+      EVERFRESH_WORKERS: '2',
+    },
+  });
+  t.teardown(() => several.stop());
+  await answers(`http://127.0.0.1:${admin}/readyz`, several);
+  t.match(await ask(listen), { status: 200, cache: /everfresh; / });
+  t.equal(await healthy(), '0', 'the health check is content with several workers too');
+  await several.stop();
+  t.equal(several.ended(), '0', `SIGTERM ends them well\n${several.said()}`);
 });
 
 async function ask(port: number): Promise<{ status: number; text: string; cache: string | null }> {

@@ -4,26 +4,18 @@ import assert from 'node:assert/strict';
 import { lookup } from 'node:dns/promises';
 import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
-import type { Config } from '../core/rules/config.ts';
-import { explain } from '../flow/explain.ts';
-import type { Gateway } from '../flow/gateway.ts';
-import { byOperator } from '../flow/purge.ts';
+import type { Clock, Ear } from '../flow/ports.ts';
 import { readMode, readOrder, readQuestion } from './asked.ts';
 import { guard, isLoopback } from './guard.ts';
-import { refuse, refuseEntrance, refuseError, refuseWrong } from './refusal.ts';
+import { refuse, refuseEntrance, refuseError, refuseUnanswered, refuseWrong } from './refusal.ts';
+import type { Running } from './running.ts';
 
 export { isLoopback };
 
 export interface AdminDeps {
-  readonly gateway: Gateway;
-  config(): Config;
-  /** The applied configuration as JSON, secrets masked. */
-  masked(): unknown;
-  /** Of the last reload that was refused; empty otherwise. */
-  problems(): readonly string[];
-  metrics(): Promise<{ contentType: string; text: string }>;
-  listening(): boolean;
-  draining(): boolean;
+  readonly running: Running;
+  readonly ear: Ear;
+  readonly clock: Clock;
   /** Undefined only where the listener is on loopback. */
   readonly token: string | undefined;
 }
@@ -58,17 +50,17 @@ export async function openAdmin(
   }
   app.server.maxConnections = CONNECTIONS_MAX;
   const bound = app.server.address() as AddressInfo;
-  return { address: bound.address, port: bound.port, close: () => closeApp(app, deps.gateway) };
+  return { address: bound.address, port: bound.port, close: () => closeApp(app, deps.clock) };
 }
 
-async function closeApp(app: FastifyInstance, { clock }: Gateway): Promise<void> {
+async function closeApp(app: FastifyInstance, clock: Clock): Promise<void> {
   const forget = clock.after(CLOSE_MS_MAX, () => app.server.closeAllConnections());
   await app.close();
   forget();
 }
 
 function buildApp(deps: AdminDeps): FastifyInstance {
-  const { ear } = deps.gateway;
+  const { ear, running } = deps;
   const app = Fastify({
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
@@ -80,8 +72,8 @@ function buildApp(deps: AdminDeps): FastifyInstance {
   app.removeContentTypeParser('text/plain');
   app.setErrorHandler<FastifyError>((error, _request, reply) => refuseError(error, reply, ear));
   addDoor(app, deps);
-  addViews(app, deps);
-  addOrders(app, deps);
+  addViews(app, running);
+  addOrders(app, running);
   return app;
 }
 
@@ -114,66 +106,49 @@ function refuseUnknown(reply: FastifyReply, methods: readonly string[] | undefin
   return refuse(reply, { status: 405, detail: `Only ${methods.join(' and ')} here.` });
 }
 
-function addViews(app: FastifyInstance, deps: AdminDeps): void {
-  const { gateway } = deps;
+function addViews(app: FastifyInstance, running: Running): void {
   app.get('/healthz', () => ({ status: 'ok' }));
-  app.get('/readyz', (_request, reply) => {
-    const ready = readiness(deps);
-    const fit = ready.status === 'ready' || ready.status === 'degraded';
-    return reply.code(fit ? 200 : 503).send(ready);
+  app.get('/readyz', async (_request, reply) => {
+    const { status, ...rest } = await running.readiness();
+    const fit = status === 'ready' || status === 'degraded';
+    const config = running.problems().length === 0 ? 'loaded' : 'reload-refused';
+    return reply.code(fit ? 200 : 503).send({ status, config, ...rest });
   });
   app.get('/metrics', async (_request, reply) => {
-    const { contentType, text } = await deps.metrics();
+    const { contentType, text } = await running.metrics();
     return reply.type(contentType).send(text);
   });
   app.get('/explain', async (request, reply) => {
     const { url } = request;
     const read = readQuestion(url.includes('?') ? url.slice(url.indexOf('?')) : '');
     if (read.kind === 'wrong') return refuseWrong(reply, read.problems);
-    return explain(read.value, gateway.live, gateway);
+    const explained = await running.explain(read.value);
+    if (explained.kind === 'unanswered') return refuseUnanswered(reply, explained.because);
+    return explained.value;
   });
-  app.get('/config', () => ({ applied: deps.masked(), problems: deps.problems() }));
+  app.get('/config', () => ({ applied: running.config(), problems: running.problems() }));
 }
 
-/** Degraded is still ready: without its store everfresh is a plain proxy. */
-function readiness(deps: AdminDeps) {
-  const { store, remembered, mode, refresher } = deps.gateway;
-  const state = store.state();
-  const listening = deps.listening();
-  const running = state.state === 'ready' && !remembered.pending ? 'ready' : 'degraded';
-  return {
-    status: deps.draining() ? 'draining' : listening ? running : 'starting',
-    config: deps.problems().length === 0 ? 'loaded' : 'reload-refused',
-    listening,
-    mode,
-    store: state,
-    backlog: refresher.backlog,
-  };
-}
-
-function addOrders(app: FastifyInstance, deps: AdminDeps): void {
-  const { gateway } = deps;
+function addOrders(app: FastifyInstance, running: Running): void {
   for (const act of ['refresh', 'purge'] as const) {
     app.post(`/${act}`, async (request, reply) => {
       const read = readOrder(request.body);
       if (read.kind === 'wrong') return refuseWrong(reply, read.problems);
-      const result = await byOperator(gateway, read.value, act);
+      const ordered = await running.order(read.value, act);
+      if (ordered.kind === 'unanswered') return refuseUnanswered(reply, ordered.because);
+      const result = ordered.value;
       if (result.kind === 'wrong') return refuseWrong(reply, result.problems);
+      if (result.kind === 'refused') return refuseUnconfirmed(reply);
       const { touched, refreshing, confirmed } = result;
-      if (!confirmed && refusesWhenDown(deps.config())) return refuseUnconfirmed(reply);
       return reply.code(202).send({ touched, refreshing, confirmed });
     });
   }
   app.post('/mode', async (request, reply) => {
     const read = readMode(request.body);
     if (read.kind === 'wrong') return refuseWrong(reply, read.problems);
-    gateway.mode = read.value;
-    return reply.send({ mode: gateway.mode });
+    await running.switchMode(read.value);
+    return reply.send({ mode: read.value });
   });
-}
-
-function refusesWhenDown({ store }: Config): boolean {
-  return store.kind === 'redis' && store.whenDown === 'refuse';
 }
 
 /** As a write is answered then: it may have been for nothing, and nobody shall rely on it. */

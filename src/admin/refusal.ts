@@ -4,6 +4,7 @@ import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply } from 'fastify';
 import type { Ear } from '../flow/ports.ts';
 import type { Entrance } from './guard.ts';
+import type { NoAnswer } from './running.ts';
 
 export interface Refusal {
   readonly status: number;
@@ -39,6 +40,20 @@ export function refuseEntrance(
   reply.header('www-authenticate', `Bearer realm="everfresh"${error}`);
   const detail = because === 'wrong-token' ? 'The token is wrong.' : 'A bearer token is needed.';
   return refuse(reply, { status: 401, detail });
+}
+
+const UNANSWERED: Readonly<Record<NoAnswer, string>> = {
+  'no-worker': 'No worker is up; nothing was done.',
+  gone: 'The worker that was asked has ended; whether it was done is not known.',
+  late: 'The worker that was asked did not answer in time; whether it was done is not known.',
+  busy: 'Too much is asked at once; nothing was done.',
+  failed: 'A fault inside; it is counted and logged.',
+  nonsense: 'A fault inside; it is counted and logged.',
+};
+
+/** All of these may be asked again: an order that is carried out twice does no harm. */
+export function refuseUnanswered(reply: FastifyReply, because: NoAnswer): FastifyReply {
+  return refuse(reply.header('retry-after', '1'), { status: 503, detail: UNANSWERED[because] });
 }
 
 const DETAILS: Readonly<Record<number, string>> = {

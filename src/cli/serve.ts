@@ -1,13 +1,14 @@
-// `everfresh serve`: the gateway with its listeners, until a signal ends it. SIGHUP or a changed
-// file reloads, whole or not at all; SIGTERM and SIGINT drain.
+// `everfresh serve`: the gateway with its listeners, in one process or by several workers, until a
+// signal ends it. SIGHUP or a changed file reloads, whole or not at all; SIGTERM and SIGINT drain.
 import { once } from 'node:events';
-import { type Composed, compose } from '../compose/gateway.ts';
+import { servePrimary } from '../compose/primary.ts';
+import { serveAlone, type Service } from '../compose/service.ts';
 import { unfitToServe } from '../core/rules/check.ts';
 import { printProblem } from '../core/rules/problem.ts';
 import { realClock } from '../io/clock.ts';
 import { type ConfigSource, maskedConfig, openConfig, type Outcome } from '../io/config.ts';
 import { type Flags, readFlags } from './flags.ts';
-import { openListeners } from '../compose/listeners.ts';
+import { mayFork } from '../io/workers.ts';
 import { EXIT_OK, EXIT_WRONG, type World } from './world.ts';
 
 const EXIT_FAILED = 1;
@@ -24,36 +25,43 @@ export async function run(argv: readonly string[], world: World): Promise<number
 
 async function serve({ file, overrides }: Flags, world: World): Promise<number> {
   let refused: readonly string[] = [];
-  const late: { composed?: Composed } = {};
+  let applied = Promise.resolve();
+  const late: { service?: Service } = {};
   const told = (outcome: Outcome): void => {
     const wasRefused = refused.length > 0;
     refused = outcome.kind === 'refused' ? outcome.problems.map(printProblem) : [];
-    const { composed } = late;
-    if (composed === undefined) return;
+    const { service } = late;
+    if (service === undefined) return;
     if (outcome.kind === 'refused') {
-      composed.metrics.trouble('config', {});
-      composed.log.error({ problems: refused }, 'configuration refused');
+      service.ear.trouble('config', { problems: refused });
+      service.log.error({ problems: refused }, 'configuration refused');
     } else if (outcome.because === 'changed' || wasRefused) {
-      composed.log.info('configuration applied');
+      void applied.then(() => service.log.info('configuration applied'));
     }
   };
   const opened = await openConfig({ file, env: world.env, overrides, clock: realClock, told });
   if (opened.kind === 'wrong') return wrong(opened.problems.map(printProblem), world);
   const { source } = opened;
   const unfit = unfitToServe(source.current());
-  if (unfit.length > 0) {
+  const several = source.current().workers > 1;
+  if (unfit.length > 0 || (several && !mayFork())) {
     source.close();
-    return wrong(unfit.map(printProblem), world);
+    const inside = 'this process is somebody\'s worker itself: it can\'t have `workers`';
+    return wrong(unfit.length > 0 ? unfit.map(printProblem) : [inside], world);
   }
   for (const warning of opened.warnings) world.err(printProblem(warning));
-  const running = compose(source.current());
-  late.composed = running;
-  source.onChange((next) => running.apply(next));
-  return untilSignal(running, source, { told, refused: () => refused, world });
+  const service = several ? servePrimary(source) : serveAlone(source.current());
+  late.service = service;
+  source.onChange((next) => {
+    applied = service.apply(next).catch((error: unknown) => {
+      service.ear.trouble('assertion', { error });
+    });
+  });
+  return untilSignal(service, source, { told, refused: () => refused, world });
 }
 
 async function untilSignal(
-  composed: Composed,
+  service: Service,
   source: ConfigSource,
   {
     told,
@@ -65,28 +73,29 @@ async function untilSignal(
     world: World;
   },
 ): Promise<number> {
-  const { log } = composed;
-  const ended = new AbortController();
-  const onEnd = (): void => ended.abort();
+  const { log } = service;
+  const stop = new AbortController();
+  const stopped = once(stop.signal, 'abort').then(() => undefined);
+  const onEnd = (): void => stop.abort();
   const onHangUp = (): void => void source.reload().then(told);
   process.on('SIGTERM', onEnd).on('SIGINT', onEnd).on('SIGHUP', onHangUp);
   try {
-    const config = source.current();
     const masked = (): unknown => maskedConfig(source.current());
-    const listeners = await openListeners(composed, config, { masked, refused });
-    log.info({ listen: listeners.gateway, admin: listeners.admin }, 'listening');
-    if (!ended.signal.aborted) await once(ended.signal, 'abort');
+    const open = await service.open({ masked, refused }, stop.signal);
+    if (!stop.signal.aborted) log.info({ listen: open.listen, admin: open.admin }, 'listening');
+    const lost = await Promise.race([stopped, open.lost]);
     log.info('draining');
-    await listeners.close();
+    const inTime = await open.drain();
+    if (lost !== undefined) world.err(`ended: ${lost}`);
+    return lost === undefined && inTime ? EXIT_OK : EXIT_FAILED;
   } catch (error) {
     world.err(`cannot listen: ${(error as Error).message}`);
     return EXIT_FAILED;
   } finally {
     process.off('SIGTERM', onEnd).off('SIGINT', onEnd).off('SIGHUP', onHangUp);
     source.close();
-    await composed.close();
+    await service.close();
   }
-  return EXIT_OK;
 }
 
 function wrong(lines: readonly string[], world: World): number {

@@ -4,6 +4,8 @@ import type { Server } from 'node:http';
 import { type AddressInfo, Server as NetServer } from 'node:net';
 import Fastify from 'fastify';
 import { openAdmin } from '../admin/api.ts';
+import { instance } from '../admin/instance.ts';
+import type { Running } from '../admin/running.ts';
 import type { Composed } from './gateway.ts';
 import type { Config } from '../core/rules/config.ts';
 import { openServer, refuseUnparsed } from '../io/door.ts';
@@ -13,6 +15,8 @@ export interface Listeners {
   /** `host:port` as bound. */
   readonly gateway: string;
   readonly admin: string | undefined;
+  /** What the admin listener asks, for others who ask. */
+  readonly running: Running;
   close(): Promise<void>;
 }
 
@@ -37,28 +41,26 @@ export async function openListeners(
   });
   await app.register((inner) => mount(inner, composed));
   let listening = false;
+  const running = instance({
+    gateway,
+    masked: shown.masked,
+    problems: shown.refused,
+    metrics: () => metrics.text(),
+    listening: () => listening,
+    draining: () => composed.draining(),
+  });
   try {
     await app.listen({ host: config.listen.host, port: config.listen.port });
     listening = true;
+    const { ear, clock } = gateway;
     const admin =
       config.admin === 'off'
         ? undefined
-        : await openAdmin(
-            {
-              gateway,
-              config: () => gateway.live.config,
-              masked: shown.masked,
-              problems: shown.refused,
-              metrics: () => metrics.text(),
-              listening: () => listening,
-              draining: () => composed.draining(),
-              token: config.adminToken,
-            },
-            config.admin,
-          );
+        : await openAdmin({ running, ear, clock, token: config.adminToken }, config.admin);
     return {
       gateway: printAddress(app.server.address() as AddressInfo),
       admin: admin && `${admin.address}:${admin.port}`,
+      running,
       async close() {
         listening = false;
         composed.drain();

@@ -222,4 +222,5 @@ export type RefreshResult =
   'kept' | 'not-modified' | 'not-kept' | 'failed' | 'fresh-already' | 'outrun';
 
 export type Trouble =
-  'assertion' | 'store' | 'touch-unconfirmed' | 'not-kept' | 'refresh-failed' | 'swept' | 'config';
+  'assertion' | 'store' | 'touch-unconfirmed' | 'not-kept' | 'refresh-failed' | 'swept' | 'config'
+  | 'worker';

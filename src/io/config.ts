@@ -32,9 +32,19 @@ export type Outcome =
       readonly problems: readonly Problem[];
     };
 
+/** With the same environment it reads the same. */
+export interface Origin {
+  readonly text: string;
+  /** The file's name, as problems shall say it. */
+  readonly file: string;
+  readonly overrides: Overrides;
+}
+
 export interface ConfigSource {
   /** The last good one. */
   current(): Config;
+  /** What the last good one was read from, for who reads it in another process. */
+  origin(): Origin;
   /** Calls back with each new one; the returned function takes it back. */
   onChange(callback: (config: Config) => void): () => void;
   reload(): Promise<Outcome>;
@@ -58,26 +68,37 @@ export interface Watching extends ConfigOrigin {
 // Editors write a file in several steps, and a folder may be busy: one reload for all of that.
 const SETTLE_MS = 100;
 
+/** Said in place of a file's name where there is none. */
+const NO_FILE = 'everfresh';
+
 // A megabyte of rules is no configuration; a wrong path may be anything.
 const FILE_BYTES_MAX = 1024 ** 2;
 
 /** Reads and judges the file once. */
-export async function loadConfig({ file, env, overrides = {} }: ConfigOrigin): Promise<Parsed> {
-  if (file === undefined) return parseRules('', { file: 'everfresh', env, overrides });
+export async function loadConfig(from: ConfigOrigin): Promise<Parsed> {
+  return (await loadText(from)).parsed;
+}
+
+async function loadText(
+  { file, env, overrides = {} }: ConfigOrigin,
+): Promise<{ readonly text: string; readonly parsed: Parsed }> {
+  const parse = (text: string, name: string) =>
+    ({ text, parsed: parseRules(text, { file: name, env, overrides }) });
+  if (file === undefined) return parse('', NO_FILE);
   try {
     const bytes = await readFile(file);
-    if (bytes.length > FILE_BYTES_MAX) return unreadable(file, 'is larger than 1mb');
-    return parseRules(bytes.toString('utf8'), { file, env, overrides });
+    if (bytes.length <= FILE_BYTES_MAX) return parse(bytes.toString('utf8'), file);
+    return { text: '', parsed: unreadable(file, 'is larger than 1mb') };
   } catch (error) {
-    return unreadable(file, `can't be read: ${sayError(error)}`);
+    return { text: '', parsed: unreadable(file, `can't be read: ${sayError(error)}`) };
   }
 }
 
 /** The configuration of a gateway that runs, kept up to date until it is closed. */
 export async function openConfig(watching: Watching): Promise<Opened> {
-  const first = await loadConfig(watching);
+  const { text, parsed: first } = await loadText(watching);
   if (first.kind === 'wrong') return first;
-  const source = new WatchedConfig(watching, first.config);
+  const source = new WatchedConfig(watching, first.config, text);
   return { kind: 'opened', source, warnings: first.warnings };
 }
 
@@ -99,20 +120,27 @@ class WatchedConfig implements ConfigSource {
   readonly #callbacks = new Set<(config: Config) => void>();
   readonly #watcher: FSWatcher | undefined;
   #current: Config;
+  #text: string;
   #last: Promise<unknown> = Promise.resolve();
   #forget: (() => void) | undefined;
   #closed = false;
   /** The refusal that was told last, if nothing better was told since. */
   #refusal: string | undefined;
 
-  constructor(watching: Watching, config: Config) {
+  constructor(watching: Watching, config: Config, text: string) {
     this.#watching = watching;
     this.#current = config;
+    this.#text = text;
     this.#watcher = this.#watch();
   }
 
   current(): Config {
     return this.#current;
+  }
+
+  origin(): Origin {
+    const { file = NO_FILE, overrides = {} } = this.#watching;
+    return { text: this.#text, file, overrides };
   }
 
   onChange(callback: (config: Config) => void): () => void {
@@ -135,10 +163,10 @@ class WatchedConfig implements ConfigSource {
   }
 
   async #load(): Promise<Outcome> {
-    const parsed = await loadConfig(this.#watching);
+    const { text, parsed } = await loadText(this.#watching);
     if (parsed.kind === 'wrong') return { ...parsed, kind: 'refused', because: 'wrong' };
     const { config, warnings, keys } = parsed;
-    const file = this.#watching.file ?? 'everfresh';
+    const { file = NO_FILE } = this.#watching;
     const problems = restarts(this.#current, config, keys, file);
     if (problems.length > 0) return { kind: 'refused', because: 'needs-restart', problems };
     if (sameConfig(this.#current, config)) {
@@ -146,6 +174,7 @@ class WatchedConfig implements ConfigSource {
     }
     if (!this.#closed) {
       this.#current = config;
+      this.#text = text;
       for (const callback of this.#callbacks) callback(config);
     }
     return { kind: 'loaded', because: 'changed', config, warnings };
@@ -166,7 +195,7 @@ class WatchedConfig implements ConfigSource {
   }
 
   #unwatched(error: unknown): void {
-    const { file = 'everfresh', told } = this.#watching;
+    const { file = NO_FILE, told } = this.#watching;
     const message = `is not watched, a signal still reloads it: ${sayError(error)}`;
     const problem: Problem = { file, line: 0, column: 0, message, severity: 'warning' };
     told({ kind: 'refused', because: 'wrong', problems: [problem] });

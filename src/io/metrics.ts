@@ -1,6 +1,7 @@
 // What is counted, for Prometheus. Labels come from the file's routes and from closed lists, never
 // from what a client sends, so that their number is bounded.
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Aggregator } from 'prom-client';
 import type { Entry } from '../core/entry/entry.ts';
 import type { Verdict } from '../core/verdict.ts';
 import type { Ear } from '../flow/ports.ts';
@@ -12,11 +13,15 @@ export interface Readings {
   flights(): number;
   uses(): number;
   writes(): number;
+  /** Processes that answer requests: this one, unless it only looks after others. */
+  workers?(): number;
 }
 
 export interface Metrics extends Ear {
   request(pattern: string | undefined, verdict: Verdict, ms: number): void;
   text(): Promise<{ contentType: string; text: string }>;
+  /** The same as plain JSON, to be summed over processes. */
+  samples(): Promise<object[]>;
 }
 
 const SECONDS = [
@@ -57,6 +62,7 @@ export function openMetrics(readings: () => Readings): Metrics {
       meters.troubles.inc({ what });
     },
     text: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+    samples: () => registry.getMetricsAsJSON(),
   };
 }
 
@@ -68,10 +74,11 @@ function metersIn(registry: Registry, readings: () => Readings) {
     help: string,
     labelNames: readonly L[],
   ): Counter<L> => new Counter({ name: `everfresh_${name}`, help, labelNames, registers });
-  const gauge = (name: string, help: string, read?: (now: Readings) => number): Gauge =>
+  const gauge: OpenGauge = (name, help, read, aggregator = 'sum') =>
     new Gauge({
       name: `everfresh_${name}`,
       help,
+      aggregator,
       registers,
       ...(read === undefined
         ? {}
@@ -126,7 +133,10 @@ function metersIn(registry: Registry, readings: () => Readings) {
   };
 }
 
-type OpenGauge = (name: string, help: string, read?: (now: Readings) => number) => Gauge;
+/** `aggregator`: how the values of several processes become one. */
+type OpenGauge = (
+  name: string, help: string, read?: (now: Readings) => number, aggregator?: Aggregator,
+) => Gauge;
 
 function readAnyTime(gauge: OpenGauge): void {
   gauge('entries', 'Entries in memory', (now) => now.entries());
@@ -134,7 +144,9 @@ function readAnyTime(gauge: OpenGauge): void {
   gauge('uses', 'Entries in use, known by their readers', (now) => now.uses());
   gauge('flights', 'Fetches under way that fill the cache', (now) => now.flights());
   gauge('writes', 'Writes under way', (now) => now.writes());
-  gauge('store_ready', '1 while the store may be used, else 0', (now) => Number(now.storeReady()));
+  gauge('store_ready', '1 while the store may be used, else 0', (now) => Number(now.storeReady()),
+    'min');
+  gauge('workers', 'Processes that answer requests', (now) => now.workers?.() ?? 1);
 }
 
 function labelsOf(verdict: Verdict): { result: string; because: string; keptAs: string } {

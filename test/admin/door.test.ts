@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import t from 'tap';
 import type { Said } from '../../src/flow/ports.ts';
 import { isLoopback, openAdmin } from '../../src/admin/api.ts';
+import { instance } from '../../src/admin/instance.ts';
 import { call, post } from './call.ts';
 import { fakeGateway, opened } from './fake-gateway.ts';
 
@@ -96,16 +97,15 @@ t.test('loopback is told from everything else', async (t) => {
 
 t.test('without a token the listener opens on loopback only', async (t) => {
   const { gateway } = fakeGateway();
-  const deps = {
+  const running = instance({
     gateway,
-    config: () => gateway.live.config,
     masked: () => ({}),
     problems: () => [],
     metrics: () => Promise.resolve({ contentType: 'text/plain', text: '' }),
     listening: () => true,
     draining: () => false,
-    token: undefined,
-  };
+  });
+  const deps = { running, ear: gateway.ear, clock: gateway.clock, token: undefined };
   await t.rejects(openAdmin(deps, { host: '0.0.0.0', port: 0 }), /a token, or a loopback address/);
   const admin = await openAdmin(deps, { host: 'localhost', port: 0 });
   t.teardown(() => admin.close());

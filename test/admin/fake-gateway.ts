@@ -5,7 +5,8 @@ import { Ledger } from '../../src/core/plan/ledger.ts';
 import type { Config } from '../../src/core/rules/config.ts';
 import { compileFinder } from '../../src/core/rules/match.ts';
 import { parseRules } from '../../src/core/rules/parse.ts';
-import { type Admin, type AdminDeps, openAdmin } from '../../src/admin/api.ts';
+import { type Admin, openAdmin } from '../../src/admin/api.ts';
+import { instance, type InstanceParts } from '../../src/admin/instance.ts';
 import { Flights } from '../../src/flow/flights.ts';
 import type { Gateway } from '../../src/flow/gateway.ts';
 import { Lately } from '../../src/flow/lately.ts';
@@ -110,19 +111,19 @@ export function fakeGateway(config: Config = configOf(RULES)): Fake {
 export async function opened(
   test: { teardown(end: () => Promise<void>): void },
   fake: Fake,
-  change: Partial<AdminDeps> = {},
+  { token, ...change }: Partial<InstanceParts> & { readonly token?: string } = {},
 ): Promise<Admin> {
-  const admin = await openAdmin({
+  const { ear, clock } = fake.gateway;
+  const running = instance({
     gateway: fake.gateway,
-    config: () => fake.gateway.live.config,
     masked: () => ({ secret: '***' }),
     problems: () => [],
     metrics: () => Promise.resolve({ contentType: 'text/plain; version=0.0.4', text: 'up 1\n' }),
     listening: () => true,
     draining: () => false,
-    token: undefined,
     ...change,
-  }, { host: '127.0.0.1', port: 0 });
+  });
+  const admin = await openAdmin({ running, ear, clock, token }, { host: '127.0.0.1', port: 0 });
   test.teardown(() => admin.close());
   return admin;
 }

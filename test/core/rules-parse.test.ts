@@ -265,7 +265,7 @@ t.test('each wrong line is told as what it is', async (t) => {
     [`${UP}trust_proxy: [10.0.0]`, /must be an address or a block/],
     [`${UP}hosts: ["http://a.example/"]`, /did you mean `a.example`/],
     [`${UP}hosts: [a b]`, /must be a name/],
-    [`${UP}workers: 2`, /more than one is not in this version/],
+    [`${UP}workers: 2`, /:2:1: `workers`: more than one .* need a Redis `store`/],
     [`${UP}workers: 0`, /must be a whole number from 1/],
     [`${UP}tls: { cert: a }`, /`key` is missing/],
     [`${UP}log: { sample: 2 }`, /must be a number from 0 to 1/],

@@ -210,7 +210,10 @@ export const topOptions = {
     '`observe` passes everything and says what it would have done; `off` is a plain proxy.'),
   client_directives: usually(
     choice('honour', 'ignore'), 'honour', 'What becomes of the request\'s `Cache-Control`.'),
-  workers: usually(count({ max: 1024 }), '1', 'Processes; more than one is not in this version.'),
+  workers: usually(
+    count({ max: 1024 }), '1',
+    'Processes that share the port, each an instance with its part of `memory`; more than one need '
+      + 'a Redis `store`.'),
   tls: maybe(
     object(tlsOptions), 'For HTTPS towards clients; HTTP/2 is not in this version.', 'plain HTTP'),
   log: group(object(logOptions), 'What is logged.'),

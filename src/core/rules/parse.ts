@@ -104,8 +104,9 @@ function compile(
   const { given, notes, placeOf } = compiling;
   const upstream = compileTopUpstream(compiling);
   const store = compileStore(compiling);
-  if (given.workers > 1) {
-    notes.wrong(placeOf('workers'), '`workers`: more than one is not in this version');
+  if (given.workers > 1 && store.kind === 'memory') {
+    const message = '`workers`: more than one share what they keep, and need a Redis `store`';
+    notes.wrong(placeOf('workers'), message);
   }
   const limits = compileLimits(compiling, routes);
   if (upstream === undefined) return undefined;
