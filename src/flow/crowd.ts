@@ -47,7 +47,8 @@ export async function fetchTogether(gateway: Gateway, asked: Asked, seat: Seat):
     }
     if (landing.kind === 'answer' && fits(landing, seat.meaning)) {
       const goodEnough = beganLater ||
-        (landing.valid && seat.wants?.reload !== true && await untouched(gateway, landing.entry));
+        (landing.valid && landing.kept !== 'held' && seat.wants?.reload !== true
+          && await untouched(gateway, landing.entry));
       if (goodEnough) return collapsed(gateway, asked, { ...seat, found }, landing);
     }
     found = await lookAside(gateway, seat.meaning);
@@ -57,10 +58,10 @@ export async function fetchTogether(gateway: Gateway, asked: Asked, seat: Seat):
   return judgingPass(gateway, asked, seat);
 }
 
-/** A touch may have come after the flight's own last look, and before this reader did. */
+/** A touch, or a hold, may have come after the flight's own last look, and before this reader. */
 async function untouched(gateway: Gateway, entry: Entry): Promise<boolean> {
   const known = await gateway.store.control.look(entry.tags);
-  return known.kind === 'known' && valid(entry, known).kind === 'valid';
+  return known.kind === 'known' && !known.held && valid(entry, known).kind === 'valid';
 }
 
 /** Whether an answer is of the variant that this request asks for. */

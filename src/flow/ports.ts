@@ -153,6 +153,8 @@ export interface TurnOrder {
   readonly newest: Seq;
   /** It ends by itself after so long, unless it is extended. */
   readonly ms: number;
+  /** What came of a turn that is just over is known, and not enough. */
+  readonly anew: boolean;
 }
 
 /** How a turn ended, as those who waited were told, or that they heard nothing in its time. */
@@ -160,7 +162,7 @@ export type Ending = 'kept' | 'unkept' | 'unheard';
 
 export type Turn =
   | { readonly kind: 'mine' }
-  /** Of somebody who knew of all touches up to `newest`. */
+  /** Of somebody who knew of all touches up to `newest`; perhaps just over. */
   | { readonly kind: 'theirs'; readonly ended: Promise<Ending> }
   /** Nobody could be asked. */
   | { readonly kind: 'unknown' };
@@ -172,8 +174,11 @@ export type Turn =
 export interface Turns {
   take(key: Key, order: TurnOrder): Promise<Turn>;
   extend(key: Key, ms: number): Promise<void>;
-  /** It is over; those who wait for it are told whether there is something to be found. */
-  end(key: Key, kept: boolean): Promise<void>;
+  /**
+   * It is over; those who wait for it, and who come within `ms`, are told whether there is something
+   * to be found.
+   */
+  end(key: Key, kept: boolean, ms: number): Promise<void>;
 }
 
 export interface StoreState {

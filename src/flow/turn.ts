@@ -31,8 +31,8 @@ export async function takeTurn(gateway: Gateway, seat: TurnSeat): Promise<Taken>
   const { key, known } = seat;
   if (turns === undefined || known.kind === 'unknown') return FREELY;
   const { epoch, seq: asOf, newest } = known;
-  for (let waits = 0; waits < WAITS_MAX; waits += 1) {
-    const turn = await turns.take(key, { epoch, asOf, newest, ms: TURN_MS });
+  for (let [waits, anew] = [0, false]; waits < WAITS_MAX; waits += 1) {
+    const turn = await turns.take(key, { epoch, asOf, newest, ms: TURN_MS, anew });
     if (turn.kind === 'unknown') return FREELY;
     if (turn.kind === 'mine') return { kind: 'fetch', over: hold(gateway, key) };
     const ending = await turn.ended;
@@ -40,6 +40,7 @@ export async function takeTurn(gateway: Gateway, seat: TurnSeat): Promise<Taken>
     const valid = standing === 'valid' ? entry : undefined;
     if (valid !== undefined && isNews(seat, valid)) return { kind: 'found', entry: valid, names };
     if (ending === 'unkept') return FREELY;
+    anew = true;
   }
   return FREELY;
 }
@@ -48,6 +49,10 @@ const FREELY: Taken = { kind: 'fetch', over: () => undefined };
 
 function isNews({ former }: TurnSeat, entry: Entry): boolean {
   return former === undefined || entry.asOf > former.asOf || entry.receivedAt > former.receivedAt;
+}
+
+function isKept(landing: Landing): boolean {
+  return landing.kind === 'answer' && (landing.kept === 'stored' || landing.kept === 'revalidated');
 }
 
 /** Extends the turn until the fetch has landed. */
@@ -66,6 +71,6 @@ function hold({ store, clock, ear }: Gateway, key: Key): (landing: Landing) => v
   again();
   return (landing) => {
     cancel();
-    behind(turns.end(key, landing.kind === 'answer' && landing.kept === 'stored'));
+    behind(turns.end(key, isKept(landing), TURN_MS));
   };
 }

@@ -3,8 +3,9 @@
 //
 // One hash: format, epoch, replid, young, lease (the longest of a member, in ms), rules (of the
 // member that told them last), seq, floor, count (of the t: fields), members (ids between spaces),
-// owners (of writes), t:<tag> (its last touch), m:<id> (a member's beat), w:<owner> (the ids of its
-// writes), i:<id> (such a write as JSON).
+// missing (those that were removed and have not come back), owners (of writes), t:<tag> (its last
+// touch), m:<id> (a member's beat), w:<owner> (the ids of its writes), i:<id> (such a write as
+// JSON).
 //
 // Of these, whatever its version, everybody may rely on format, epoch, replid, lease, seq and
 // floor, and on what a lower or a higher format means: see BUMP.

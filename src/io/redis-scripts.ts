@@ -20,14 +20,17 @@ local function isMember() return redis.call('HEXISTS', control, 'm:' .. me) == 1
 if not isMember() then
   if how == 'new-epoch' and by == roster() then
     begin()
-  elseif members == '' or (how == 'enter' and by == epoch) then
+  elseif (members == '' and not get('missing')) or (how == 'enter' and by == epoch) then
     distrust(rules)
     members = with(members, me)
     redis.call('HSET', control, 'members', members, 'm:' .. me, 1)
   end
 end
 if isMember() then
-  if former ~= '' then forget(former) end
+  if former ~= '' then
+    forget(former)
+    save('missing', without(get('missing'), former))
+  end
   leases = math.max(leases, lease)
   redis.call('HSET', control, 'rules', rules, 'lease', leases)
 end
@@ -149,7 +152,12 @@ return reply()
   /** [4]: a member, [5]: its beat when last seen. */
   expel: `
 local isMember = redis.call('HEXISTS', control, 'm:' .. me) == 1
-if isMember and ARGV[4] ~= me and get('m:' .. ARGV[4]) == ARGV[5] then forget(ARGV[4]) end
+if isMember and ARGV[4] ~= me and get('m:' .. ARGV[4]) == ARGV[5] then
+  forget(ARGV[4])
+  -- So many that they are not told apart any more.
+  local missing = get('missing') or ''
+  save('missing', with(missing, #missing < 4000 and ARGV[4] or '*'))
+end
 return reply()
 `,
   /**
@@ -207,35 +215,48 @@ return 1
 `);
 
 /**
- * KEYS[1]: a turn, as a hash of owner, epoch, asOf and waiters (ids between spaces). ARGV: the
- * caller, its epoch, its asOf, the newest touch that must be known, for how long in ms. 1: it is
- * the caller's; 0: it is another's, who tells the caller of its end.
+ * KEYS[1]: a turn, as a hash of owner, epoch, asOf, waiters (ids between spaces), and done where
+ * something was kept. ARGV: the caller, its epoch, its asOf, the newest touch that must be known,
+ * for how long in ms, '1' where what was kept is not enough. `theirs`: its owner tells the caller of
+ * its end.
  */
 export const TAKE_TURN = script('take-turn', LISTS, `
-local me, epoch, asOf, newest, ms = unpack(ARGV)
-local turn = redis.call('HMGET', KEYS[1], 'owner', 'epoch', 'asOf', 'waiters')
-local known = turn[2] == epoch and tonumber(turn[3]) >= tonumber(newest)
-if turn[1] and turn[1] ~= me and known then
-  redis.call('HSET', KEYS[1], 'waiters', with(turn[4], me))
-  return 0
+local me, epoch, asOf, newest, ms, anew = unpack(ARGV)
+local turn = redis.call('HMGET', KEYS[1], 'owner', 'epoch', 'asOf', 'waiters', 'done')
+if turn[2] == epoch and tonumber(turn[3]) >= tonumber(newest) then
+  if turn[5] then
+    if anew ~= '1' then return 'done' end
+  elseif turn[1] ~= me then
+    redis.call('HSET', KEYS[1], 'waiters', with(turn[4], me))
+    return 'theirs'
+  end
 end
+if turn[5] then redis.call('DEL', KEYS[1]) end
 redis.call('HSET', KEYS[1], 'owner', me, 'epoch', epoch, 'asOf', asOf)
 redis.call('PEXPIRE', KEYS[1], ms)
-return 1
+return 'mine'
 `);
 
 /** KEYS[1]: a turn. ARGV: the caller, for how long in ms. */
 export const EXTEND_TURN = script('extend-turn', `
-if redis.call('HGET', KEYS[1], 'owner') == ARGV[1] then
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
-end
+local turn = redis.call('HMGET', KEYS[1], 'owner', 'done')
+if turn[1] == ARGV[1] and not turn[2] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return 0
 `);
 
-/** KEYS[1]: a turn. ARGV: the caller. Who waits for it; nobody where it isn't the caller's. */
+/**
+ * KEYS[1]: a turn. ARGV: the caller, '1' where something was kept, for how long that is known in ms.
+ * Who waits for it; nobody where it isn't the caller's.
+ */
 export const END_TURN = script('end-turn', `
-if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return '' end
-local waiters = redis.call('HGET', KEYS[1], 'waiters')
-redis.call('DEL', KEYS[1])
-return waiters or ''
+local turn = redis.call('HMGET', KEYS[1], 'owner', 'waiters', 'done')
+if turn[1] ~= ARGV[1] or turn[3] then return '' end
+if ARGV[2] == '1' then
+  redis.call('HDEL', KEYS[1], 'waiters')
+  redis.call('HSET', KEYS[1], 'done', 1)
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+else
+  redis.call('DEL', KEYS[1])
+end
+return turn[2] or ''
 `);

@@ -176,12 +176,14 @@ export class RedisShared implements Shared {
   }
 
   async takeTurn(
-    me: MemberId, key: Key, { epoch, asOf, newest, ms }: TurnOrder,
-  ): Promise<'mine' | 'theirs' | 'unknown'> {
-    const args = [me, epoch, String(asOf), String(newest), String(Math.ceil(ms))];
-    const reply = await this.#o.dataLink.run(TAKE_TURN, [this.#o.turnName(key)], args);
+    me: MemberId, key: Key, { epoch, asOf, newest, ms, anew }: TurnOrder,
+  ): Promise<'mine' | 'theirs' | 'done' | 'unknown'> {
+    const numbers = [asOf, newest, Math.ceil(ms), anew ? 1 : 0].map(String);
+    const reply = await this.#o.dataLink.run(
+      TAKE_TURN, [this.#o.turnName(key)], [me, epoch, ...numbers],
+    );
     if (reply.kind === 'failed') return 'unknown';
-    return reply.value === 1 ? 'mine' : 'theirs';
+    return reply.value === 'mine' || reply.value === 'done' ? reply.value : 'theirs';
   }
 
   async extendTurn(me: MemberId, key: Key, ms: number): Promise<void> {
@@ -189,8 +191,11 @@ export class RedisShared implements Shared {
     await this.#o.dataLink.run(EXTEND_TURN, [this.#o.turnName(key)], args);
   }
 
-  async endTurn(me: MemberId, key: Key): Promise<readonly MemberId[]> {
-    const reply = await this.#o.dataLink.run(END_TURN, [this.#o.turnName(key)], [me]);
+  async endTurn(
+    me: MemberId, key: Key, kept: boolean, ms: number,
+  ): Promise<readonly MemberId[]> {
+    const args = [me, kept ? '1' : '0', String(Math.ceil(ms))];
+    const reply = await this.#o.dataLink.run(END_TURN, [this.#o.turnName(key)], args);
     const waiters = reply.kind === 'reply' ? String(reply.value) : '';
     return waiters.split(' ').filter((id) => id !== '');
   }

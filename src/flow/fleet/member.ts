@@ -1,14 +1,14 @@
 // The life of one instance in a fleet: it listens, joins, loads a replica of the touches, and
 // renews its lease, over and over; whatever goes wrong ends the lease first and is mended then.
 // Without a lease nothing of the cache is used. Every wait is a full one on its own clock.
-import type { Epoch, Seq } from '../../core/entry/entry.ts';
-import { Lease, since } from '../../core/promise/lease.ts';
-import { Replica } from '../../core/promise/replica.ts';
+import type { Epoch } from '../../core/entry/entry.ts';
+import { since } from '../../core/promise/lease.ts';
 import type { Looked } from '../../core/promise/touches.ts';
 import type { Clock, StoreTrouble } from '../ports.ts';
 import { Acknowledging } from './acknowledging.ts';
 import { claim, type Mine } from './claim.ts';
 import { Entrance, momentOf } from './entrance.ts';
+import { Knowledge } from './knowledge.ts';
 import { Membership } from './membership.ts';
 import { FleetTurns } from './turns.ts';
 import type { Beats, Heard, MemberId, Message, Renewed, Shared } from './shared.ts';
@@ -38,14 +38,11 @@ export class Member {
   readonly turns: FleetTurns;
   readonly #o: MemberOptions;
   readonly #membership: Membership;
-  readonly #replica: Replica;
-  readonly #lease: Lease;
+  readonly #knowledge: Knowledge;
   readonly #acks: Acknowledging;
   readonly #entrance: Entrance;
   readonly #steward: Steward;
   #listensAs: MemberId | undefined;
-  /** Goes up whenever what was known is not known any more. */
-  #losses = 0;
   /** The epoch in which `mine` stands, under this id. */
   #claimedIn: Epoch | undefined;
   #rules: string;
@@ -66,8 +63,7 @@ export class Member {
     });
     const { ask } = this.#membership;
     const { quarantineMs } = limits;
-    this.#replica = new Replica(limits);
-    this.#lease = new Lease(leaseMs);
+    this.#knowledge = new Knowledge({ leaseMs, limits, lost: () => this.#nudge() });
     this.#acks = new Acknowledging(shared, clock);
     this.#entrance = new Entrance({ shared, clock, newId, ask });
     this.#steward = new Steward({ shared, clock, ask, mine: this.mine, quarantineMs, swept });
@@ -92,13 +88,13 @@ export class Member {
 
   /** Why the cache may not be used now; undefined if it may. */
   trouble(): StoreTrouble | undefined {
-    if (this.#lease.holds(momentOf(this.#o.clock))) return undefined;
+    if (this.#knowledge.holds(momentOf(this.#o.clock))) return undefined;
     return this.#o.shared.up ? 'store-joining' : 'store-down';
   }
 
   /** Only where there is no trouble. */
   look(tags: readonly string[]): Looked {
-    return this.#replica.look(tags);
+    return this.#knowledge.look(tags);
   }
 
   /** Ends when nobody can use any more what this touch has ended. */
@@ -133,7 +129,7 @@ export class Member {
     if (clean && this.trouble() === undefined) {
       await this.ask((me) => this.#o.shared.leave(me, this.#rules));
     }
-    this.#lose();
+    this.#knowledge.lose();
     this.#o.shared.close();
   }
 
@@ -142,21 +138,23 @@ export class Member {
       case 'touched': {
         const { touch } = message;
         const { me } = this.#membership;
-        if (!this.#replica.hear(touch)) this.#lose();
+        this.#knowledge.hear(touch);
         this.#acks.heard(me, touch);
         const { tags, then, refreshes, writer } = touch;
         if (writer === me || then !== 'done' || tags === 'everything' || refreshes === 0) return;
         this.#o.onTouched(tags.slice(0, refreshes));
         return;
       }
-      case 'renewed':
-        this.#hearRenewed(message);
+      case 'renewed': {
+        const young = this.#membership.youngForMs !== undefined;
+        this.#knowledge.renewed(message, !young && this.#claimedIn === message.epoch);
         return;
+      }
       case 'acked':
         this.#acks.acked(message.by, message.epoch, message.seq);
         return;
       case 'call': {
-        const { epoch } = this.#replica;
+        const { epoch } = this.#knowledge;
         if (epoch === undefined || this.trouble() !== undefined) return;
         this.#o.shared.tell(message.from, { kind: 'answer', nonce: message.nonce, epoch });
         return;
@@ -170,12 +168,6 @@ export class Member {
     }
   }
 
-  #hearRenewed({ nonce, epoch, seq }: { nonce: string; epoch: Epoch; seq: Seq }): void {
-    if (this.#replica.live && !this.#replica.agrees(epoch, seq)) this.#lose();
-    const agreed = this.#replica.live && this.#claimedIn === epoch;
-    this.#lease.hear(nonce, agreed ? 'agreed' : 'in-vain');
-  }
-
   #changed(what: 'epoch' | 'id'): void {
     this.#claimedIn = undefined;
     this.#rulesTold = undefined;
@@ -184,21 +176,14 @@ export class Member {
       this.#steward.forget();
       this.#deaf();
     } else {
-      this.#lose();
+      this.#knowledge.lose();
     }
   }
 
   #deaf(): void {
     this.#listensAs = undefined;
-    this.#lose();
-    this.#lease.forget();
-  }
-
-  #lose(): void {
-    this.#losses += 1;
-    this.#lease.end();
-    this.#replica.lose();
-    this.#nudge();
+    this.#knowledge.lose();
+    this.#knowledge.lease.forget();
   }
 
   #nudge(): void {
@@ -213,7 +198,7 @@ export class Member {
       try {
         waitMs = await this.#round();
       } catch (error) {
-        this.#lose();
+        this.#knowledge.lose();
         this.#nudged = false;
         this.#o.onBroken(error);
       }
@@ -237,14 +222,17 @@ export class Member {
     const soon = leaseMs / 10;
     if (!shared.up) return leaseMs;
     const membership = this.#membership;
-    if (membership.joined && membership.sinceBeatMs >= leaseMs) membership.rename();
+    membership.lapses();
     if (!(await this.#listening())) return soon;
     if (!membership.joined && !(await this.#join())) return soon;
-    if (!(await this.#load()) || !(await this.#claim())) return soon;
+    const between = (): Promise<void> => this.#renewIfDue();
+    if (!(await this.#knowledge.load(this.ask, shared, between))) return soon;
+    if (this.#listensAs !== membership.me || !(await this.#claim())) return soon;
     const renewed = await this.#renew();
     if (renewed === undefined) return soon;
     await this.#lookAfterOthers(renewed);
-    return leaseMs / 3;
+    await this.#settle();
+    return Math.min(leaseMs / 3, membership.youngForMs ?? Infinity);
   }
 
   async #listening(): Promise<boolean> {
@@ -252,7 +240,7 @@ export class Member {
     if (this.#listensAs === me) return true;
     if (!(await this.#o.shared.listen(me)) || me !== this.#membership.me) return false;
     this.#listensAs = me;
-    this.#lose(); // what came before was not all
+    this.#knowledge.lose(); // what came before was not all
     return true;
   }
 
@@ -269,31 +257,14 @@ export class Member {
     return true;
   }
 
-  /** The replica, if it isn't there. */
-  async #load(): Promise<boolean> {
-    let cursor: string | undefined;
-    while (!this.#replica.live) {
-      await this.#renewIfDue();
-      const losses = this.#losses;
-      const heard = await this.ask((me) => this.#o.shared.load(me, cursor));
-      if (heard.kind === 'failed' || this.#losses !== losses) return false;
-      const page = { ...heard.head, ...heard.said };
-      if (cursor === undefined) this.#replica.loadFirst(page);
-      else if (!this.#replica.loadNext(page)) return false;
-      cursor = heard.said.next;
-      if (cursor === undefined && !this.#replica.loaded()) return false;
-    }
-    return this.#listensAs === this.#membership.me;
-  }
-
   /** In a new epoch, or under a new id, the writes under way are recorded again. */
   async #claim(): Promise<boolean> {
-    const { epoch } = this.#replica;
+    const { epoch } = this.#knowledge;
     if (epoch === undefined || this.#claimedIn === epoch) return epoch !== undefined;
     const { me } = this.#membership;
     const between = (): Promise<void> => this.#renewIfDue();
     if (!(await claim(this.mine, this.ask, this.#o.shared, between))) return false;
-    if (this.#replica.epoch !== epoch || this.#membership.me !== me) return false;
+    if (this.#knowledge.epoch !== epoch || this.#membership.me !== me) return false;
     this.#claimedIn = epoch;
     return true;
   }
@@ -304,36 +275,45 @@ export class Member {
 
   async #renew(): Promise<Renewed | undefined> {
     const { clock, leaseMs, newId, shared } = this.#o;
+    if (this.#membership.lapses()) return undefined;
     const at = momentOf(clock);
-    const unheard = this.#lease.unheardSince;
+    const { lease } = this.#knowledge;
+    const unheard = lease.unheardSince;
     if (unheard !== undefined) {
       // Still on its way, or never to come: then it listens anew.
       if (since(unheard, at) >= leaseMs / 4) this.#deaf();
       return undefined;
     }
     const nonce = newId();
-    this.#lease.ask(nonce, at);
+    lease.ask(nonce, at);
     const news = this.#rules === this.#rulesTold ? undefined : this.#rules;
     const { me } = this.#membership;
     const heard = await this.ask((self) => shared.renew(self, nonce, news));
     if (heard.kind === 'failed' || me !== this.#membership.me) return undefined;
-    this.#membership.renewed(at);
+    if (!this.#membership.renewed(at)) return undefined;
     // Told nothing, in an epoch that may have begun with this very step, it stays as it is.
     if (news !== undefined) this.#rulesTold = news;
-    this.#lease.confirm(nonce);
+    lease.confirm(nonce);
     return heard.said;
+  }
+
+  /** Nobody uses the cache in the first lease of an epoch. */
+  async #settle(): Promise<void> {
+    const { epoch, youngForMs } = this.#membership;
+    if (youngForMs !== 0) return;
+    const heard = await this.ask((me) => this.#o.shared.settle(me, epoch!));
+    if (heard.kind === 'heard') this.#nudge();
   }
 
   async #lookAfterOthers({ steward, ...watched }: Renewed): Promise<void> {
     const { limits, shared } = this.#o;
-    const { me, epoch } = this.#membership;
+    const { me } = this.#membership;
     if (steward === me) {
       const heard = await this.ask((self) => shared.roster(self));
       if (heard.kind === 'heard') await this.#steward.look(me, heard.said, this.leaseMsMax);
     } else {
       await this.#steward.look(me, watched, this.leaseMsMax);
     }
-    if (this.#membership.outgrown) await this.ask((self) => shared.settle(self, epoch!));
     if (!this.#overfull) return;
     const pruned = await this.ask((self) => shared.prune(self, limits.touched));
     this.#overfull = pruned.kind === 'failed';

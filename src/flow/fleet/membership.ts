@@ -76,9 +76,13 @@ export class Membership {
     return Math.max(0, seenAt + this.#leaseMsMax - mono);
   }
 
-  /** Whether the epoch is said to be young and can't be any more. */
-  get outgrown(): boolean {
-    return this.#young && this.#o.clock.mono() - this.#epochSeenAt >= this.#leaseMsMax;
+  /**
+   * How long the epoch counts as young: leases of the one before may still run, and instances that
+   * cannot reach the store yet may still write past it. Undefined where it is not.
+   */
+  get youngForMs(): number | undefined {
+    if (!this.#young) return undefined;
+    return Math.max(0, this.#epochSeenAt + this.#leaseMsMax - this.#o.clock.mono());
   }
 
   entered(at: Moment): void {
@@ -87,13 +91,23 @@ export class Membership {
     this.#beatAt = at;
   }
 
-  renewed(at: Moment): void {
+  /** An answer came; false where it came so late that others may have given this one up before. */
+  renewed(at: Moment): boolean {
+    if (this.lapses()) return false;
     this.#beatAt = at;
+    return true;
   }
 
   /** How long ago the last renewal was sent that was answered. */
   get sinceBeatMs(): number {
     return since(this.#beatAt, momentOf(this.#o.clock));
+  }
+
+  /** Whoever was not heard of for a lease may have missed an outage of all, and is not the same. */
+  lapses(): boolean {
+    if (!this.#joined || this.sinceBeatMs < this.#o.leaseMs) return false;
+    this.rename();
+    return true;
   }
 
   /** Comes back as somebody else. */

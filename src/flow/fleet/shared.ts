@@ -67,8 +67,8 @@ export interface Joining {
   /** The id that the caller had before: nobody needs to wait for it any more. */
   readonly former: MemberId | undefined;
   /**
-   * `ask` enters where everybody left; `enter` if the epoch is still this one; `new-epoch` begins
-   * one if the roster is still this one.
+   * `ask` enters where everybody left, and nobody is missing who was removed; `enter` if the epoch
+   * is still this one; `new-epoch` begins one if the roster is still this one.
    */
   readonly how:
     | { readonly kind: 'ask' }
@@ -108,7 +108,10 @@ export interface Steps {
   take(me: MemberId, intent: ListedIntent, beat: string): Promise<Heard<Intent | undefined>>;
   /** Touches for an intent and ends it, if it is the caller's. */
   release(me: MemberId, id: string): Promise<Heard>;
-  /** Removes another member if its beat is still this one, and the caller is one itself. */
+  /**
+   * Removes another member if its beat is still this one, and the caller is one itself. It is
+   * missing until it joins again.
+   */
   expel(me: MemberId, id: MemberId, beat: string): Promise<Heard>;
   /** Forgets the oldest touches if there are more, raising the floor first. */
   prune(me: MemberId, touchedMax: number): Promise<Heard>;
@@ -144,11 +147,19 @@ export interface Listener {
 
 /** Whose turn it is to fetch a key, kept beside the entries; each step is atomic. */
 export interface TurnSteps {
-  /** Theirs: who has it will tell the caller of its end. */
-  takeTurn(me: MemberId, key: Key, order: TurnOrder): Promise<'mine' | 'theirs' | 'unknown'>;
+  /**
+   * Theirs: who has it will tell the caller of its end. Done: somebody kept what they fetched in
+   * their turn, less than its time ago.
+   */
+  takeTurn(
+    me: MemberId, key: Key, order: TurnOrder,
+  ): Promise<'mine' | 'theirs' | 'done' | 'unknown'>;
   extendTurn(me: MemberId, key: Key, ms: number): Promise<void>;
-  /** Those who wait for it; nobody where the turn is not the caller's any more. */
-  endTurn(me: MemberId, key: Key): Promise<readonly MemberId[]>;
+  /**
+   * Those who wait for it; nobody where the turn is not the caller's any more. Where something was
+   * kept, that is remembered for `ms`.
+   */
+  endTurn(me: MemberId, key: Key, kept: boolean, ms: number): Promise<readonly MemberId[]>;
 }
 
 export interface Shared extends Steps, TurnSteps {

@@ -32,6 +32,8 @@ export class FleetTurns implements Turns {
     });
     const taken = await this.#shared.takeTurn(this.#me(), key, order);
     if (taken === 'theirs') return { kind: 'theirs', ended };
+    if (taken === 'done') resolve('kept');
+    if (taken === 'done') return { kind: 'theirs', ended };
     resolve('unheard');
     return { kind: taken };
   }
@@ -40,8 +42,8 @@ export class FleetTurns implements Turns {
     return this.#shared.extendTurn(this.#me(), key, ms);
   }
 
-  async end(key: Key, kept: boolean): Promise<void> {
-    const waiters = await this.#shared.endTurn(this.#me(), key);
+  async end(key: Key, kept: boolean, ms: number): Promise<void> {
+    const waiters = await this.#shared.endTurn(this.#me(), key, kept, ms);
     for (const id of waiters) this.#shared.tell(id, { kind: 'landed', key, kept });
   }
 }
