@@ -175,8 +175,8 @@ export interface Turns {
   take(key: Key, order: TurnOrder): Promise<Turn>;
   extend(key: Key, ms: number): Promise<void>;
   /**
-   * It is over; those who wait for it, and who come within `ms`, are told whether there is something
-   * to be found.
+   * It is over; those who wait for it, and who come within `ms`, are told whether there is
+   * something to be found.
    */
   end(key: Key, kept: boolean, ms: number): Promise<void>;
 }

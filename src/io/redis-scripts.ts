@@ -217,8 +217,8 @@ return 1
 /**
  * KEYS[1]: a turn, as a hash of owner, epoch, asOf, waiters (ids between spaces), and done where
  * something was kept. ARGV: the caller, its epoch, its asOf, the newest touch that must be known,
- * for how long in ms, '1' where what was kept is not enough. `theirs`: its owner tells the caller of
- * its end.
+ * for how long in ms, '1' where what was kept is not enough. `theirs`: its owner tells the caller
+ * of its end.
  */
 export const TAKE_TURN = script('take-turn', LISTS, `
 local me, epoch, asOf, newest, ms, anew = unpack(ARGV)
@@ -245,8 +245,8 @@ return 0
 `);
 
 /**
- * KEYS[1]: a turn. ARGV: the caller, '1' where something was kept, for how long that is known in ms.
- * Who waits for it; nobody where it isn't the caller's.
+ * KEYS[1]: a turn. ARGV: the caller, '1' where something was kept, for how long that is known in
+ * ms. Who waits for it; nobody where it isn't the caller's.
  */
 export const END_TURN = script('end-turn', `
 local turn = redis.call('HMGET', KEYS[1], 'owner', 'waiters', 'done')

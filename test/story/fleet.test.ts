@@ -127,7 +127,7 @@ t.test('what only another instance reads is fetched again there', async (t) => {
   await until(() => isHit(reader!), { what: 'a hit' });
   const before = writer!.count('GET /posts');
   const written = await writer!.send('POST', '/posts', {});
-  await until(() => writer!.count('GET /posts') > before, { what: 'a fetch that nobody asked for' });
+  await until(() => writer!.count('GET /posts') > before, { what: 'a fetch unasked for' });
   await until(async () => {
     const reply = await reader!.get('/posts');
     t.equal(reply.body, written.body);
@@ -149,7 +149,7 @@ t.test('an instance that does not hear any more trusts nothing, and comes back',
   }
 });
 
-t.test('beside a later version it is a plain proxy whose writes are seen by the other', async (t) => {
+t.test('beside a later version it is a plain proxy whose writes are seen', async (t) => {
   const { raw, stages } = await fleet(t, list(), 2);
   for (const s of stages) await until(() => isHit(s), { what: 'a hit' });
   await raw.hset(CONTROL, { format: 999 });

@@ -14,7 +14,7 @@ import { startRedis, until } from '../redis.ts';
 t.setTimeout(240_000);
 
 const CONTROL = '{everfresh}:control';
-const QUARANTINE_MS = 2500;
+const QUARANTINE_MS = 1500;
 
 /** Where the writer is killed; the upstream may have applied the write, or will, or never does. */
 const POINTS = [
@@ -88,7 +88,7 @@ function reached(
       case 'when the upstream has it and has not applied it':
         return resolve();
       case 'when the upstream has it, and applies it later':
-        setTimeout(apply, 1200);
+        setTimeout(apply, 700);
         return resolve();
       case 'when the upstream has applied it and not answered':
         apply();

@@ -59,7 +59,9 @@ export class Knowledge {
   }
 
   /** From the store, if it isn't there. False where something came between. */
-  async load(ask: Ask, shared: Pick<Shared, 'load'>, between: () => Promise<void>): Promise<boolean> {
+  async load(
+    ask: Ask, shared: Pick<Shared, 'load'>, between: () => Promise<void>,
+  ): Promise<boolean> {
     let cursor: string | undefined;
     while (!this.#replica.live) {
       await between();
