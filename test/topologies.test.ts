@@ -4,7 +4,8 @@ import { Redis } from 'ioredis';
 import t from 'tap';
 import { startCluster } from './cluster.ts';
 import { until } from './redis.ts';
-import { ask, startGuarded, startSentinels, startSingle } from './topologies.ts';
+import { startSentinels } from './sentinels.ts';
+import { ask, startGuarded, startSingle } from './topologies.ts';
 
 t.setTimeout(180_000);
 
