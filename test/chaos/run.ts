@@ -13,6 +13,7 @@ const USAGE = `usage: npm run chaos -- [options]
   --clients N       clients; 50 unless said
   --think MS        how long a client rests between two requests; 100 unless said
   --hold SECONDS    no fault lasts longer; 10 unless said
+  --hold-least S    no fault is shorter; 0 unless said
   --only TEXT       only faults with this in their name
   --unfair          under pass too, faults that spare some instances: they break the promise
   --dense           many more faults, without rests in which hit ratios are taken
@@ -36,7 +37,8 @@ function readArguments(args: string[]): { options: ChaosOptions; json: boolean }
     args,
     options: {
       minutes: text, seconds: text, seed: text, topology: text, 'when-down': text, only: text,
-      instances: text, clients: text, think: text, hold: text, json: { type: 'boolean' },
+      instances: text, clients: text, think: text, hold: text, 'hold-least': text,
+      json: { type: 'boolean' },
       unfair: { type: 'boolean' }, dense: { type: 'boolean' },
     },
   });
@@ -52,7 +54,7 @@ function readArguments(args: string[]): { options: ChaosOptions; json: boolean }
       instances: positive(values.instances ?? '3'),
       clients: positive(values.clients ?? '50'),
       thinkMs: positive(values.think ?? '100'),
-      holdMsMin: 0,
+      holdMsMin: Number(values['hold-least'] ?? '0') * 1000,
       holdMsMax: positive(values.hold ?? '10') * 1000,
       only: values.only ?? '',
       unfair: values.unfair === true,
