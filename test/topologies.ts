@@ -29,7 +29,9 @@ export async function ask<T>(
 }
 
 /** Whether something can be asked and is so; a server that is away says no. */
-export async function holds(port: number, what: (redis: Redis) => Promise<boolean>): Promise<boolean> {
+export async function holds(
+  port: number, what: (redis: Redis) => Promise<boolean>,
+): Promise<boolean> {
   return ask(port, what).catch((error: unknown) => {
     if (error instanceof Error) return false;
     throw error;

@@ -110,11 +110,11 @@ const servers: readonly Kind[] = [
   })),
   store('the master of the control slot is killed', ['cluster'], (stage) => ({
     ms: SHORT,
-    begin: async () => cluster(stage).kill(await cluster(stage).ownerOf('{control}')),
+    begin: async () => cluster(stage).kill(await cluster(stage).ownerOf('{chaos}:control')),
     heal: () => cluster(stage).revive(),
   })),
   store('the control slot moves', ['cluster'], (stage) => ({
-    ms: AT_ONCE, begin: () => cluster(stage).reshard('{control}'),
+    ms: AT_ONCE, begin: () => cluster(stage).reshard('{chaos}:control'),
   })),
   store('another slot moves', ['cluster'], (stage, chance) => ({
     ms: AT_ONCE, begin: () => cluster(stage).reshard(`{${Math.floor(chance.between(0, 1e6))}}`),

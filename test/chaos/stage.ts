@@ -85,7 +85,7 @@ export class Stage {
   async forgetControl(): Promise<void> {
     for (const port of await this.primaries()) {
       await ask(port, async (redis) => {
-        for (const key of await redis.keys('*{control}*')) await redis.unlink(key);
+        for (const key of await redis.keys('*:control')) await redis.unlink(key);
       });
     }
   }
