@@ -45,7 +45,7 @@ if head[3] == history and (tonumber(format or nil) or 0) > ${FORMAT} then
   return redis.error_reply('NEWER the control key has a later format')
 end
 local function begin()
-  epoch, seq, floor, members, young, leases = fresh, 0, 0, ' ' .. me .. ' ', '1', lease
+  epoch, seq, floor, members, young, leases = fresh, 0, 0, ' ' .. me .. ' ', fresh, lease
   redis.call('UNLINK', control)
   redis.call('HSET', control, 'format', '${FORMAT}', 'epoch', fresh, 'replid', history,
     'seq', 0, 'floor', 0, 'count', 0, 'members', members, 'm:' .. me, 1, 'young', young,
@@ -57,7 +57,7 @@ then
 end
 local function get(field) return redis.call('HGET', control, field) end
 local function reply(...)
-  return { epoch, seq, redis.call('HEXISTS', control, 'm:' .. me), young and 1 or 0, leases, ... }
+  return { epoch, seq, redis.call('HEXISTS', control, 'm:' .. me), young or '', leases, ... }
 end
 `;
 
@@ -169,7 +169,7 @@ end
 export const BUMPED = `${PRIMARY}
 local seq = redis.call('HINCRBY', control, 'seq', 1)
 redis.call('HSET', control, 'floor', seq)
-return { redis.call('HGET', control, 'epoch') or '', seq, 0, 0,
+return { redis.call('HGET', control, 'epoch') or '', seq, 0, '',
   tonumber(redis.call('HGET', control, 'lease') or nil) or lease }
 `;
 

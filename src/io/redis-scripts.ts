@@ -22,6 +22,10 @@ if not isMember() then
     begin()
   elseif (members == '' and not get('missing')) or (how == 'enter' and by == epoch) then
     distrust(rules)
+    if members == '' then
+      young = fresh
+      redis.call('HSET', control, 'young', young)
+    end
     members = with(members, me)
     redis.call('HSET', control, 'members', members, 'm:' .. me, 1)
   end
@@ -51,11 +55,11 @@ local steward = string.match(members, '%S+') or ''
 return reply(tonumber(string.match(info, 'connected_slaves:(%d+)')) or 0,
   steward, get('m:' .. steward) or '', writesOf(me, {}))
 `,
-  /** [4]: the epoch that is not young any more. */
+  /** [4]: by which name it is not young any more. */
   settle: `
-if epoch == ARGV[4] then
+if young == ARGV[4] then
   redis.call('HDEL', control, 'young')
-  young = false
+  young = nil
 end
 return reply()
 `,

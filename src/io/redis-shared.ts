@@ -101,8 +101,8 @@ export class RedisShared implements Shared {
     return { kind: 'failed', because: 'store-slow' };
   }
 
-  settle(me: MemberId, epoch: string): Promise<Heard> {
-    return this.#run(me, this.#scripts.settle, [epoch], () => null);
+  settle(me: MemberId, young: string): Promise<Heard> {
+    return this.#run(me, this.#scripts.settle, [young], () => null);
   }
 
   leave(me: MemberId, rules: string): Promise<Heard> {

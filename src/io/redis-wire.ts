@@ -15,11 +15,12 @@ export interface Answered {
 export function readAnswer(value: unknown): Answered | undefined {
   if (!Array.isArray(value)) return undefined;
   const [epoch, seq, member, young, lease, ...rest] = value as unknown[];
-  const numbers = [seq, member, young, lease].every((one) => typeof one === 'number');
-  if (typeof epoch !== 'string' || !numbers) return undefined;
+  const numbers = [seq, member, lease].every((one) => typeof one === 'number');
+  if (typeof epoch !== 'string' || typeof young !== 'string' || !numbers) return undefined;
   return {
     head: {
-      epoch: epoch as Epoch, seq: seq as Seq, member: member === 1, young: young === 1,
+      epoch: epoch as Epoch, seq: seq as Seq, member: member === 1,
+      young: young === '' ? undefined : young,
       leaseMs: lease as number,
     },
     rest,

@@ -8,7 +8,7 @@ import { client, CONTROL, server } from '../redis-store.ts';
 
 const S = controlScripts('publish');
 /** What every answer begins with: epoch, seq, member, young, lease. */
-const head = (seq: number, member = 1) => ['fresh', seq, member, 1, 2000] as const;
+const head = (seq: number, member = 1) => ['fresh', seq, member, 'fresh', 2000] as const;
 
 async function asked(t: Test): Promise<{
   raw: Redis;
@@ -103,7 +103,7 @@ void t.test('a hash of a later format is not read; everything in it can be ended
   const later = String(Number(FORMAT) + 1);
   await raw.hset(CONTROL, 'format', later, 'lease', 7000);
   await t.rejects(ask(S.touch, 'first', '', 'done', '', '0', '0', 'a'), /^NEWER/);
-  t.strictSame(await ask(S.bump, 'first'), ['fresh', 2, 0, 0, 7000]);
+  t.strictSame(await ask(S.bump, 'first'), ['fresh', 2, 0, '', 7000]);
   t.match(await raw.hgetall(CONTROL), { format: later, floor: '2', seq: '2' });
   await raw.hset(CONTROL, 'replid', 'of another history');
   const [epoch, seq] = await ask(S.touch, 'first', '', 'done', '', '0', '0', 'a');

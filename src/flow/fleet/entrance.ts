@@ -18,8 +18,8 @@ export interface EntranceOptions {
 export type Entered =
   /** `at`: before it was asked. */
   | { readonly kind: 'in'; readonly at: Moment }
-  | { readonly kind: 'out'; readonly because: 'store' | 'nobody-answers' | 'outrun' }
-  /** The store counts it as a member, but so late that it proves nothing. */
+  | { readonly kind: 'out'; readonly because: 'nobody-answers' | 'outrun' }
+  /** The store counts it as a member, or may still do, but so late that it proves nothing. */
   | { readonly kind: 'late' };
 
 /** So many are asked at once whether they live; one that does is enough. */
@@ -49,7 +49,7 @@ export class Entrance {
     const { ask, clock, shared } = this.#o;
     const at = momentOf(clock);
     const asked = await ask((id) => shared.join(id, { ...as, how: { kind: 'ask' } }));
-    if (asked.kind === 'failed') return { kind: 'out', because: 'store' };
+    if (asked.kind === 'failed') return { kind: 'late' };
     if (asked.head.member) return { kind: 'in', at };
     const { beats, text } = asked.said;
     this.#watch.see(beats, clock.mono());
@@ -69,7 +69,7 @@ export class Entrance {
     const { ask, clock, shared } = this.#o;
     const at = momentOf(clock);
     const heard = await ask((id) => shared.join(id, { ...as, how }));
-    if (heard.kind === 'failed') return { kind: 'out', because: 'store' };
+    if (heard.kind === 'failed') return { kind: 'late' };
     if (!heard.head.member) return { kind: 'out', because: 'outrun' };
     // A store that was frozen may have let it in long after the one who answered was gone.
     if (since(called ?? at, momentOf(clock)) >= leaseMs) return { kind: 'late' };

@@ -103,7 +103,7 @@ export class Member {
   ): Promise<void> {
     const { clock, shared } = this.#o;
     const missing = await this.#acks.everybody(head, said.members, this.leaseMsMax);
-    const holdMs = this.#membership.holdMs(head);
+    const holdMs = this.#membership.youngForMs(head.young);
     if (holdMs > 0) await new Promise<void>((resolve) => void clock.after(holdMs, resolve));
     // Who renewed since has compared what it knows; it stays, so that later touches wait for it.
     for (const [id, beat] of missing) void this.ask((me) => shared.expel(me, id, beat));
@@ -146,8 +146,8 @@ export class Member {
         return;
       }
       case 'renewed': {
-        const young = this.#membership.youngForMs !== undefined;
-        this.#knowledge.renewed(message, !young && this.#claimedIn === message.epoch);
+        const old = this.#membership.young === undefined;
+        this.#knowledge.renewed(message, old && this.#claimedIn === message.epoch);
         return;
       }
       case 'acked':
@@ -232,7 +232,7 @@ export class Member {
     if (renewed === undefined) return soon;
     await this.#lookAfterOthers(renewed);
     await this.#settle();
-    return Math.min(leaseMs / 3, membership.youngForMs ?? Infinity);
+    return Math.min(leaseMs / 3, membership.youngForMs() || Infinity);
   }
 
   async #listening(): Promise<boolean> {
@@ -297,11 +297,11 @@ export class Member {
     return heard.said;
   }
 
-  /** Nobody uses the cache in the first lease of an epoch. */
+  /** Nobody uses the cache while the store is young. */
   async #settle(): Promise<void> {
-    const { epoch, youngForMs } = this.#membership;
-    if (youngForMs !== 0) return;
-    const heard = await this.ask((me) => this.#o.shared.settle(me, epoch!));
+    const { young } = this.#membership;
+    if (young === undefined || this.#membership.youngForMs() > 0) return;
+    const heard = await this.ask((me) => this.#o.shared.settle(me, young));
     if (heard.kind === 'heard') this.#nudge();
   }
 

@@ -24,8 +24,9 @@ export class Membership {
   /** Before the last renewal was sent, or the joining, that was answered. */
   #beatAt: Moment = { mono: -Infinity, wall: -Infinity };
   #epoch: Epoch | undefined;
-  #epochSeenAt = 0;
-  #young = false;
+  #young: string | undefined;
+  /** When it was first seen to be young by this name. */
+  #youngSeenAt = 0;
   #leaseMsMax: number;
 
   constructor(options: MembershipOptions) {
@@ -68,21 +69,17 @@ export class Membership {
     return heard;
   };
 
-  /** How long members of the epoch before may still hold leases; 0 where they cannot. */
-  holdMs({ epoch, young }: Head): number {
-    if (!young) return 0;
-    const mono = this.#o.clock.mono();
-    const seenAt = epoch === this.#epoch ? this.#epochSeenAt : mono;
-    return Math.max(0, seenAt + this.#leaseMsMax - mono);
+  /** By which name the store is young, as far as is known. */
+  get young(): string | undefined {
+    return this.#young;
   }
 
-  /**
-   * How long the epoch counts as young: leases of the one before may still run, and instances that
-   * cannot reach the store yet may still write past it. Undefined where it is not.
-   */
-  get youngForMs(): number | undefined {
-    if (!this.#young) return undefined;
-    return Math.max(0, this.#epochSeenAt + this.#leaseMsMax - this.#o.clock.mono());
+  /** How long it still is: a full lease from when it was first seen. */
+  youngForMs(young = this.#young): number {
+    if (young === undefined) return 0;
+    const mono = this.#o.clock.mono();
+    const seenAt = young === this.#young ? this.#youngSeenAt : mono;
+    return Math.max(0, seenAt + this.#leaseMsMax - mono);
   }
 
   entered(at: Moment): void {
@@ -120,10 +117,10 @@ export class Membership {
 
   #note({ epoch, young, leaseMs }: Head): void {
     this.#leaseMsMax = Math.max(this.#leaseMsMax, leaseMs);
+    if (young !== this.#young) this.#youngSeenAt = this.#o.clock.mono();
     this.#young = young;
     if (epoch === this.#epoch) return;
     this.#epoch = epoch;
-    this.#epochSeenAt = this.#o.clock.mono();
     this.#o.changed('epoch');
   }
 }

@@ -15,8 +15,11 @@ export interface Head {
   readonly seq: Seq;
   /** Whether the caller is a member. */
   readonly member: boolean;
-  /** Members of an epoch before this one may still hold leases. */
-  readonly young: boolean;
+  /**
+   * By this name the store is young: it has just begun an epoch, or has been entered where nobody
+   * was. Leases of before may run, and somebody may write who cannot reach it yet.
+   */
+  readonly young: string | undefined;
   /** The longest lease of all who joined this epoch. */
   readonly leaseMs: number;
 }
@@ -93,8 +96,8 @@ export interface Steps {
    * yet. Fails where replicas of the store are there and none of them has it.
    */
   renew(me: MemberId, nonce: string, rules: string | undefined): Promise<Heard<Renewed>>;
-  /** The epoch is not young any more, if it is still this one. */
-  settle(me: MemberId, epoch: Epoch): Promise<Heard>;
+  /** It is not young any more, if it is so by this name. */
+  settle(me: MemberId, young: string): Promise<Heard>;
   leave(me: MemberId, rules: string): Promise<Heard>;
   load(me: MemberId, cursor: string | undefined): Promise<Heard<LoadedPage>>;
   /** Records a write before it is forwarded; one that is there already only changes its owner. */
