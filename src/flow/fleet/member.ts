@@ -126,7 +126,8 @@ export class Member {
     this.#closed = true;
     this.#wake();
     await this.#running;
-    if (clean && this.trouble() === undefined) {
+    // Whoever was a member all the while missed no outage, with or without a lease.
+    if (clean && this.#membership.joined && !this.#membership.lapses()) {
       await this.ask((me) => this.#o.shared.leave(me, this.#rules));
     }
     this.#knowledge.lose();
