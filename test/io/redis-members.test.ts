@@ -8,6 +8,8 @@ import {
 } from '../redis-store.ts';
 import { until } from '../redis.ts';
 
+t.setTimeout(120_000);
+
 void t.test('who leaves cleanly leaves a cache that the next one trusts', async (t) => {
   const { url } = await server(t);
   const first = open(t, { url });
