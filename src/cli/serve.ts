@@ -46,7 +46,13 @@ async function serve({ file, overrides }: Flags, world: World): Promise<number> 
     return wrong(unfit.map(printProblem), world);
   }
   for (const warning of opened.warnings) world.err(printProblem(warning));
-  const running = compose(source.current());
+  let running: Composed;
+  try {
+    running = compose(source.current());
+  } catch (error) {
+    source.close();
+    return wrong([`the store can't be opened: ${(error as Error).message}`], world);
+  }
   late.composed = running;
   source.onChange((next) => running.apply(next));
   return untilSignal(running, source, { told, refused: () => refused, world });

@@ -258,6 +258,8 @@ t.test('each wrong line is told as what it is', async (t) => {
     [`${UP}store: { url: "redis://a", cluster: "redis://a" }`, /only one of `url`, `cluster`/],
     [`${UP}store: { cluster: [] }`, /`store` needs at least one address/],
     [`${UP}store: { cluster: ["redis://a/1"] }`, /`cluster` must have no path/],
+    [`${UP}store: { cluster: ["redis://a?db=1"] }`, /`cluster` must have no path or query/],
+    [`${UP}store: "redis://u:a%b@c"`, /whose user and password are percent-encoded/],
     [`${UP}store: { cluster: ["memory"] }`, /`cluster` must be a `redis:\/\/` or `rediss/],
     [`${UP}store: { cluster: ["redis://a", "rediss://b"] }`, /either `redis:\/\/` or `rediss/],
     [`${UP}store: { cluster: ["redis://u:p@a", "redis://u:q@b"] }`, /the same user and password/],

@@ -97,7 +97,8 @@ export function redisUrl(text: string): Reading<string> {
 export function redisNode(text: string): Reading<string> {
   const reading = redisAt(text);
   if (reading.kind === 'wrong') return wrong(`must be ${reading.because}`);
-  return /^\/?$/.test(reading.value.pathname) ? value(text) : wrong('must have no path');
+  const { pathname, search } = reading.value;
+  return /^\/?$/.test(pathname) && search === '' ? value(text) : wrong('must have no path or query');
 }
 
 type RedisAt =
@@ -106,8 +107,11 @@ type RedisAt =
 
 function redisAt(text: string): RedisAt {
   const url = /^rediss?:\/\//.test(text) && URL.canParse(text) ? new URL(text) : undefined;
-  return url === undefined || url.hostname === ''
-    ? { kind: 'wrong', because: 'a `redis://` or `rediss://` URL with a host' }
+  if (url === undefined || url.hostname === '') {
+    return { kind: 'wrong', because: 'a `redis://` or `rediss://` URL with a host' };
+  }
+  return /%(?![0-9a-f]{2})/i.test(`${url.username} ${url.password}`)
+    ? { kind: 'wrong', because: 'a URL whose user and password are percent-encoded' }
     : { kind: 'value', value: url };
 }
 

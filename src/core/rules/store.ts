@@ -68,5 +68,5 @@ function checkAddresses(given: Given, wrong: (what: string) => void): void {
 function onlyGiven(place: { readonly [K in keyof RedisPlace]: RedisPlace[K] | undefined }):
 RedisPlace {
   return Object.fromEntries(
-    Object.entries(place).filter(([, value]) => value !== undefined)) as RedisPlace;
+    Object.entries(place).filter(([, value]) => value !== undefined));
 }
