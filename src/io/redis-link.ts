@@ -59,6 +59,12 @@ export interface LinkOptions {
   readonly tell: Tell;
 }
 
+/** The key that says to which node a call goes, and the script that it runs. */
+interface About {
+  readonly key?: string | undefined;
+  readonly script?: Script;
+}
+
 export const CONNECT_MS_MAX = 1000;
 const RECONNECT_MS_MAX = 500;
 
@@ -137,11 +143,11 @@ export class RedisLink {
         if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
         return await this.#redis.eval(script.lua, keys.length, ...keys, ...args);
       }
-    }, keys[0]);
+    }, { key: keys[0], script });
   }
 
   get(key: string): Promise<Reply> {
-    return this.#bounded(() => this.#redis.getBuffer(key), key);
+    return this.#bounded(() => this.#redis.getBuffer(key), { key });
   }
 
   /**
@@ -163,7 +169,7 @@ export class RedisLink {
     this.#redis.disconnect();
   }
 
-  async #bounded(ask: () => Promise<unknown>, key?: string): Promise<Reply> {
+  async #bounded(ask: () => Promise<unknown>, { key, script }: About = {}): Promise<Reply> {
     const node = key === undefined ? undefined : this.#nodeOf?.(key);
     const rests = node !== undefined && !this.#rests.admits(node);
     if (!this.#up || rests) return { kind: 'failed', because: 'store-down' };
@@ -172,19 +178,19 @@ export class RedisLink {
       if (node !== undefined) this.#rests.answered(node);
       return { kind: 'reply', value };
     } catch (error) {
-      return this.#failed(error, node);
+      return this.#failed(error, messageOf(error, script), node);
     }
   }
 
-  #failed(error: unknown, node: string | undefined): Reply {
+  #failed(error: unknown, message: string, node: string | undefined): Reply {
     const because = reasonOf(error);
     if (because === 'newer-format') {
-      this.#options.tell(because, messageOf(error));
+      this.#options.tell(because, message);
       return { kind: 'failed', because: 'store-newer' };
     }
     const lost = this.#options.strict || !(error instanceof ReplyError);
-    if (lost && node === undefined) this.#trip(error);
-    else this.#options.tell(because, messageOf(error));
+    if (lost && node === undefined) this.#trip(error, message);
+    else this.#options.tell(because, message);
     if (lost && node !== undefined) this.#rests.failed(node);
     return { kind: 'failed', because: because === 'timeout' ? 'store-slow' : 'store-down' };
   }
@@ -207,11 +213,11 @@ export class RedisLink {
     });
   }
 
-  #trip(error: unknown): void {
+  #trip(error: unknown, message = messageOf(error)): void {
     if (this.#closed) return;
     if (error !== undefined) {
       this.#because = reasonOf(error);
-      this.#options.tell(this.#because, messageOf(error));
+      this.#options.tell(this.#because, message);
     } else if (this.#up) {
       this.#because = 'unreachable';
       this.#options.tell('unreachable', 'the connection was closed');

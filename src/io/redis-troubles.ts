@@ -1,6 +1,7 @@
 // What can be wrong with a Redis, by what it or the connection says. Gives messages only: an error
 // itself carries the command with its arguments, a password too.
 import { ReplyError } from 'ioredis';
+import type { Script } from './redis-lua.ts';
 
 export type RedisTrouble =
   | 'unreachable' | 'timeout' | 'auth' | 'not-primary' | 'moved' | 'cluster-down' | 'loading'
@@ -9,7 +10,7 @@ export type RedisTrouble =
 
 export type Tell = (because: RedisTrouble, message: string) => void;
 
-const ACL = /^NOPERM\b|\bACL failure in script\b/;
+const ACL = /^NOPERM\b|\bACL failure in script\b|The user executing the script can't/;
 
 export function reasonOf(error: unknown): RedisTrouble {
   const message = messageOf(error);
@@ -27,7 +28,7 @@ export function reasonOf(error: unknown): RedisTrouble {
 }
 
 /** With the command's name, never its arguments, where the user may not run it. */
-export function messageOf(error: unknown): string {
+export function messageOf(error: unknown, script?: Script): string {
   if (!(error instanceof Error)) return 'unknown error';
   // A cluster of which no node could be asked tells why the last one couldn't.
   if ('lastNodeError' in error && error.lastNodeError instanceof Error) {
@@ -35,7 +36,8 @@ export function messageOf(error: unknown): string {
   }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
   const message = error.message === '' ? code ?? error.name : error.message;
-  const command = ACL.test(message) ? commandOf(error) : undefined;
+  if (!ACL.test(message)) return message;
+  const command = script === undefined ? commandOf(error) : `${script.name}: ${at(script, message)}`;
   return command === undefined ? message : `${message} (${command})`;
 }
 
@@ -43,6 +45,13 @@ function commandOf(error: Error): string | undefined {
   if (!('command' in error) || typeof error.command !== 'object') return undefined;
   const { name } = error.command as { readonly name?: unknown };
   return typeof name === 'string' ? name : undefined;
+}
+
+/** Some servers say only in which line of a script it stands. */
+function at({ lua }: Script, message: string): string {
+  const line = Number(/user_script:(\d+)/.exec(message)?.[1] ?? 0);
+  const called = /redis\.call\('(\w+)'/.exec(lua.split('\n')[line - 1] ?? '')?.[1];
+  return called?.toLowerCase() ?? 'the ACL LOG of the server says which';
 }
 
 /** What another connection may not say: that is the one to reconnect for, and to look anew. */

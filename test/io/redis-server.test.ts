@@ -91,7 +91,7 @@ void t.test('a primary with replicas that takes writes without them is told of o
   await until(async () => (await raw.info('replication')).includes('state=online'));
   const careless = open(t, { url: primary.url });
   await ready(careless.store);
-  await raw.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+  await raw.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
   await until(() => careless.troubles.includes('unreachable'));
   await ready(careless.store);
   t.equal(careless.troubles.filter((because) => because === 'not-guarded').length, 1);
