@@ -5,7 +5,8 @@ import { Cluster, Command, Redis, type RedisOptions } from 'ioredis';
 import type { RedisPlace } from '../core/rules/config.ts';
 import { readPem } from './pem.ts';
 import { type Connect, CONNECT_MS_MAX, type LinkManner, type Reach } from './redis-link.ts';
-import { type As, connectorTo, type Node, Nodes } from './redis-owner.ts';
+import { type As, Nodes } from './redis-owner.ts';
+import { connectorTo, Direct, type Node, ToPrimary } from './redis-sockets.ts';
 
 export interface RedisAddress {
   /** Messages stay on their shard; this needs Redis 7. */
@@ -30,7 +31,7 @@ function plain(control: Connect): RedisAddress {
 
 function ofOne(url: string, place: RedisPlace): Connect {
   const tls = tlsOf([url], place);
-  return (how) => new Redis(url, { ...how, ...tls });
+  return (how) => new Redis(url, { ...how, ...tls, Connector: Direct });
 }
 
 function ofSentinels(urls: readonly string[], place: RedisPlace): Connect {
@@ -41,6 +42,7 @@ function ofSentinels(urls: readonly string[], place: RedisPlace): Connect {
     sentinels: urls.map((url) => nodeOf(url, 26_379)),
     name: name!,
     role: 'master',
+    Connector: ToPrimary,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     ...(sentinels.username === undefined ? {} : { sentinelUsername: sentinels.username }),
@@ -65,7 +67,7 @@ function ofCluster(
   const as: As = { ...loginOf(urls), ...tlsOf(urls, place) };
   const nodes = new Nodes(seeds, as);
   const slot = slotOf(controlKey);
-  const Connector = connectorTo(() => nodes.ownerOf(slot), as.tls);
+  const Connector = connectorTo(() => nodes.ownerOf(slot));
   return {
     sharded: true,
     control: (how) => new Redis({ ...how, ...as, Connector }),
@@ -93,7 +95,7 @@ function openCluster(seeds: readonly Node[], as: As, how: LinkManner): Cluster {
     clusterRetryStrategy: retryStrategy,
     // Names stay names: by them certificates are checked.
     dnsLookup: (name, callback) => callback(null, name),
-    redisOptions: { ...manner, ...as },
+    redisOptions: { ...manner, ...as, Connector: Direct },
   });
 }
 

@@ -1,15 +1,8 @@
-// Finds the node of a Redis Cluster that has a slot, and connects a plain client to it: each
-// connection asks anew, so that a slot that moved, or a promoted replica, is found by connecting
-// again. Sends no command but CLUSTER SLOTS.
-import { createConnection, Socket } from 'node:net';
-import { connect as tlsConnect, type ConnectionOptions, type TLSSocket } from 'node:tls';
-import { AbstractConnector, Redis, type RedisOptions } from 'ioredis';
+// Finds the node of a Redis Cluster that has a slot, among those that it was told of and those that
+// it has learnt of since. Sends no command but CLUSTER SLOTS.
+import { Redis, type RedisOptions } from 'ioredis';
 import { CALM, CONNECT_MS_MAX } from './redis-link.ts';
-
-export interface Node {
-  readonly host: string;
-  readonly port: number;
-}
+import { Direct, type Node } from './redis-sockets.ts';
 
 /** Of a user and TLS, the same for all nodes. */
 export type As = Pick<RedisOptions, 'username' | 'password' | 'tls'>;
@@ -17,7 +10,6 @@ export type As = Pick<RedisOptions, 'username' | 'password' | 'tls'>;
 /** One of them may be gone, and another may not know yet; all of a large cluster are too many. */
 const ASKED_AT_ONCE = 3;
 const LEARNT_MAX = 1000;
-const DISCONNECT_MS_MAX = 2000;
 
 export class Nodes {
   readonly #seeds: readonly Node[];
@@ -44,7 +36,7 @@ export class Nodes {
   async #ask(node: Node): Promise<readonly Range[]> {
     const redis = new Redis({
       ...CALM, ...this.#as, ...node, commandTimeout: CONNECT_MS_MAX, enableReadyCheck: false,
-      lazyConnect: true, retryStrategy: () => null,
+      lazyConnect: true, retryStrategy: () => null, Connector: Direct,
     });
     let why: unknown;
     redis.on('error', (error: unknown) => void (why ??= error));
@@ -86,35 +78,4 @@ function shuffled(nodes: readonly Node[]): Node[] {
 
 function firstOf(error: unknown): never {
   throw error instanceof AggregateError ? error.errors[0] : error;
-}
-
-/** A way for a client to connect to whatever is found just then. */
-export function connectorTo(
-  find: () => Promise<Node>, tls: ConnectionOptions | undefined,
-): NonNullable<RedisOptions['Connector']> {
-  return class extends AbstractConnector {
-    constructor() {
-      super(DISCONNECT_MS_MAX);
-    }
-
-    async connect(): Promise<Socket | TLSSocket> {
-      this.connecting = true;
-      delete this.firstError;
-      try {
-        const node = await find();
-        if (!this.connecting) return nowhere();
-        this.stream = tls === undefined ? createConnection(node) : tlsConnect({ ...node, ...tls });
-        this.stream.once('error', (error) => void (this.firstError = error));
-        return this.stream;
-      } catch (error) {
-        // Thrown, it would end the client for good; this way it tries again in its own time.
-        this.firstError = error instanceof Error ? error : new Error(String(error));
-        return nowhere();
-      }
-    }
-  };
-}
-
-function nowhere(): Socket {
-  return new Socket().destroy();
 }

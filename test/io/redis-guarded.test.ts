@@ -9,7 +9,7 @@ import t, { type Test } from 'tap';
 import type { Key } from '../../src/core/entry/entry.ts';
 import type { RedisStoreOptions } from '../../src/io/redis.ts';
 import { startCluster } from '../cluster.ts';
-import { until } from '../redis.ts';
+import { freePort, until } from '../redis.ts';
 import {
   client, entriesUp, keep, limits, look, open, type Opened, ready, server, sure, vanish,
 } from '../redis-store.ts';
@@ -159,4 +159,35 @@ void t.test('by TLS, a server is used only if its certificate is right', async (
   const named = open(t, { url, ca, cert: ca, key });
   await ready(named.store);
   t.throws(() => open(t, { url, ca: join(folder, 'none.pem') }), /ENOENT.*none\.pem/);
+});
+
+void t.test('by TLS, all nodes of a cluster are asked, and no other server', async (t) => {
+  const guarded = await startGuarded();
+  t.teardown(() => guarded.stop());
+  const { caFile: ca } = guarded;
+  const [port, busPort] = [await freePort(), await freePort()];
+  const node = await server(t, [
+    '--tls-port', String(port), '--tls-cert-file', ca, '--tls-ca-cert-file', ca,
+    '--tls-key-file', join(dirname(ca), 'key.pem'), '--tls-auth-clients', 'no',
+    '--cluster-enabled', 'yes', '--tls-cluster', 'yes', '--cluster-port', String(busPort),
+    '--cluster-announce-ip', '127.0.0.1', '--requirepass', PASSWORD,
+  ]);
+  const as = { password: PASSWORD };
+  await ask(node.port, (redis) => redis.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383'), as);
+  const right = open(t, { cluster: [`rediss://:${PASSWORD}@localhost:${port}`], ca });
+  await ready(right.store);
+  await entriesUp(right.store);
+  t.notOk(right.troubles.includes('auth'));
+
+  for (const [cluster, because] of [
+    [`rediss://:wrong@localhost:${port}`, 'auth'],
+    [`rediss://:${PASSWORD}@127.1:${port}`, 'unreachable'],
+    [`rediss://everfresh:a-password@localhost:${guarded.port}`, 'refused'],
+  ] as const) {
+    const { store, troubles, messages } = open(t, { cluster: [cluster], ca });
+    await until(() => troubles.includes(because), { what: `${because} to be told` });
+    t.match(store.state(), { state: 'down', because });
+    t.notMatch(messages.join('\n'), /p4ss-word|a-password|wrong/);
+    await store.close({ clean: true });
+  }
 });
