@@ -204,7 +204,7 @@ export class RedisLink {
     });
   }
 
-  /** The client gave up by itself, as when it hears of a fail-over while it looks for the primary. */
+  /** The client gave up by itself, as where a fail-over is told while it looks for a primary. */
   #startAgain(): void {
     if (this.#closed) return;
     this.#options.clock.after(RECONNECT_MS_MAX, () => {

@@ -37,7 +37,8 @@ export function messageOf(error: unknown, script?: Script): string {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
   const message = error.message === '' ? code ?? error.name : error.message;
   if (!ACL.test(message)) return message;
-  const command = script === undefined ? commandOf(error) : `${script.name}: ${at(script, message)}`;
+  const command = script === undefined
+    ? commandOf(error) : `${script.name}: ${calledIn(script, message)}`;
   return command === undefined ? message : `${message} (${command})`;
 }
 
@@ -48,7 +49,7 @@ function commandOf(error: Error): string | undefined {
 }
 
 /** Some servers say only in which line of a script it stands. */
-function at({ lua }: Script, message: string): string {
+function calledIn({ lua }: Script, message: string): string {
   const line = Number(/user_script:(\d+)/.exec(message)?.[1] ?? 0);
   const called = /redis\.call\('(\w+)'/.exec(lua.split('\n')[line - 1] ?? '')?.[1];
   return called?.toLowerCase() ?? 'the ACL LOG of the server says which';

@@ -1,6 +1,6 @@
 // The store in Redis, shared by several instances, each of which answers from its own memory while
 // it holds its lease. Needs Redis 6.2 or later, a cluster 7, or Valkey. Never throws at its callers
-// and never lets them wait beyond their budget: when it is down, slow or not yet joined, it says so.
+// and never lets them wait beyond their budget: when it is down, slow or not joined, it says so.
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Limits, RedisPlace } from '../core/rules/config.ts';

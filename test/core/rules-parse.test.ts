@@ -392,7 +392,8 @@ t.test('another address keeps the other options of the file', async (t) => {
 });
 
 t.test('the store is one server, a cluster, or what sentinels name', async (t) => {
-  const store = (yaml: string, overrides = {}): unknown => config(`${UP}${yaml}`, { overrides }).store;
+  const store = (yaml: string, overrides = {}): unknown =>
+    config(`${UP}${yaml}`, { overrides }).store;
   const rest = { prefix: 'everfresh', whenDown: 'pass' };
   t.same(store('store: { cluster: ["rediss://u:p@a:1", "rediss://b"], ca: c.pem }'), {
     kind: 'redis', cluster: ['rediss://u:p@a:1', 'rediss://b'], ca: 'c.pem', ...rest,

@@ -153,7 +153,9 @@ void t.test('by TLS, a server is used only if its certificate is right', async (
 
   const as = { username: 'everfresh', password: PASSWORD };
   const tls = { ca: guarded.ca, servername: 'localhost' };
-  await ask(guarded.port, (redis) => redis.config('SET', 'tls-auth-clients', 'yes'), { tls, ...as });
+  await ask(guarded.port, (redis) => redis.config('SET', 'tls-auth-clients', 'yes'), {
+    tls, ...as,
+  });
   const nameless = open(t, { url, ca });
   await until(() => nameless.troubles.includes('unreachable'), { what: 'the server to ask' });
   const named = open(t, { url, ca, cert: ca, key });

@@ -98,7 +98,8 @@ export function redisNode(text: string): Reading<string> {
   const reading = redisAt(text);
   if (reading.kind === 'wrong') return wrong(`must be ${reading.because}`);
   const { pathname, search } = reading.value;
-  return /^\/?$/.test(pathname) && search === '' ? value(text) : wrong('must have no path or query');
+  const bare = /^\/?$/.test(pathname) && search === '';
+  return bare ? value(text) : wrong('must have no path or query');
 }
 
 type RedisAt =
