@@ -21,9 +21,8 @@ export interface Opened {
   readonly messages: string[];
 }
 
-export function open(
-  t: Test, change: Partial<RedisStoreOptions> & { readonly url: string },
-): Opened {
+/** `change` says where it is, at least. */
+export function open(t: Test, change: Partial<RedisStoreOptions>): Opened {
   const troubles: string[] = [];
   const messages: string[] = [];
   const store = redisStore({

@@ -50,7 +50,13 @@ async function serve({ file, overrides }: Flags, world: World): Promise<number> 
     return wrong(unfit.length > 0 ? unfit.map(printProblem) : [inside], world);
   }
   for (const warning of opened.warnings) world.err(printProblem(warning));
-  const service = several ? servePrimary(source) : serveAlone(source.current());
+  let service: Service;
+  try {
+    service = several ? servePrimary(source) : serveAlone(source.current());
+  } catch (error) {
+    source.close();
+    return wrong([`the store can't be opened: ${(error as Error).message}`], world);
+  }
   late.service = service;
   source.onChange((next) => {
     applied = service.apply(next).catch((error: unknown) => {

@@ -18,8 +18,7 @@ export function openStore(
   }
   const near = memoryEntries({ bytes });
   const far = redisStore({
-    url: store.url!,
-    prefix: store.prefix,
+    ...store,
     clock,
     leaseMs,
     rules: rulesHash(config),

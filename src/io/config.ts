@@ -259,7 +259,7 @@ function sameConfig(a: Config, b: Config): boolean {
 }
 
 const MASK = '***';
-const SECRETS = new Set(['secret', 'adminToken']);
+const SECRETS = new Set(['secret', 'adminToken', 'password']);
 
 /** The applied configuration as JSON for the admin listener: nothing in it opens any door. */
 export function maskedConfig(config: Config): Record<string, unknown> {

@@ -1,8 +1,9 @@
 // One connection to Redis that only listens: to the touches of all, and to what is sent to this
 // instance. Each listening has a connection of its own, so that nothing that was missed on one is
 // ever taken for heard on the next.
-import type { Redis } from 'ioredis';
+import { type Redis, ReplyError } from 'ioredis';
 import type { Clock } from '../flow/ports.ts';
+import { messageOf, reasonOf, type Tell } from './redis-troubles.ts';
 
 export interface HearingOptions {
   /** Opens a connection that is not opened again by itself. */
@@ -13,6 +14,8 @@ export interface HearingOptions {
   readonly budgetMs: number;
   readonly heard: (text: string) => void;
   readonly deaf: () => void;
+  /** What the server says; what is wrong with a connection is told by the other ones. */
+  readonly tell: Tell;
 }
 
 export class Hearing {
@@ -30,7 +33,10 @@ export class Hearing {
     const { clock, budgetMs } = this.#o;
     const { promise: late, resolve } = Promise.withResolvers<false>();
     const cancel = clock.after(budgetMs, () => resolve(false));
-    const opened = this.#open(channels).catch(() => false); // it is tried again, and told of there
+    const opened = this.#open(channels).catch((error: unknown) => {
+      if (error instanceof ReplyError) this.#o.tell(reasonOf(error), messageOf(error));
+      return false; // it is tried again
+    });
     const listens = await Promise.race([opened, late]);
     cancel();
     if (!listens) this.#hangUp();
@@ -48,6 +54,7 @@ export class Hearing {
     this.#redis = redis;
     redis.on('error', () => undefined); // the end of it is heard as well
     redis.on('end', () => this.#ended(redis));
+    redis.on('moved', () => redis.disconnect()); // the slot went elsewhere, and the touches with it
     redis.on(sharded ? 'smessage' : 'message', (_channel: string, text: string) => {
       if (this.#redis === redis) heard(text);
     });

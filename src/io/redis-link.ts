@@ -1,15 +1,14 @@
 // One connection to Redis with a breaker: after a failure every call is refused at once, until a
-// probe has been answered again. Every call is bounded in time, and none of them ever throws.
+// probe has been answered again; of a cluster, every call to the node that failed. Every call is
+// bounded in time, and none of them ever throws.
 import { type Redis, type RedisOptions, ReplyError } from 'ioredis';
 import type { Clock, StoreTrouble } from '../flow/ports.ts';
 import type { Script } from './redis-lua.ts';
+import { Rests } from './redis-rests.ts';
 import type { ServerTroubles } from './redis-server.ts';
-
-export type RedisTrouble =
-  | 'unreachable' | 'timeout' | 'auth' | 'not-primary' | 'loading' | 'out-of-memory' | 'too-old'
-  | 'evicts' | 'newer-format' | 'not-replicated' | 'refused' | 'internal';
-
-export type Tell = (because: RedisTrouble, message: string) => void;
+import {
+  isElsewhere, messageOf, reasonOf, type RedisTrouble, type Tell,
+} from './redis-troubles.ts';
 
 export type Reply =
   | { readonly kind: 'reply'; readonly value: unknown }
@@ -20,8 +19,32 @@ export type LinkManner = Omit<RedisOptions, 'replyMapping'>;
 
 export type Connect = (how: LinkManner) => Redis;
 
+/** What a client of one server and one of a cluster have in common. */
+export interface Client {
+  readonly status: string;
+  on(event: string, heard: (error: unknown) => void): unknown;
+  connect(): Promise<void>;
+  disconnect(): void;
+  evalsha(sha: string, keys: number, ...rest: (string | Buffer)[]): Promise<unknown>;
+  eval(lua: string, keys: number, ...rest: (string | Buffer)[]): Promise<unknown>;
+  getBuffer(key: string): Promise<unknown>;
+  info(): Promise<unknown>;
+  ping(): Promise<unknown>;
+  wait(replicas: number, ms: number): Promise<unknown>;
+  publish(channel: string, text: string): Promise<unknown>;
+  spublish(channel: string, text: string): Promise<unknown>;
+}
+
+export interface Reached {
+  readonly redis: Client;
+  /** Of a cluster: the node that has a key. One that fails is no reason to leave the others. */
+  readonly nodeOf?: (key: string) => string;
+}
+
+export type Reach = (how: LinkManner) => Reached;
+
 export interface LinkOptions {
-  readonly connect: Connect;
+  readonly reach: Reach;
   readonly clock: Clock;
   /** Bounds every call. */
   readonly budgetMs: number;
@@ -36,7 +59,13 @@ export interface LinkOptions {
   readonly tell: Tell;
 }
 
-const CONNECT_MS_MAX = 1000;
+/** The key that says to which node a call goes, and the script that it runs. */
+interface About {
+  readonly key?: string | undefined;
+  readonly script?: Script;
+}
+
+export const CONNECT_MS_MAX = 1000;
 const RECONNECT_MS_MAX = 500;
 
 /** Nothing waits in a queue, and nothing is sent again by itself. */
@@ -49,9 +78,13 @@ export const CALM: LinkManner = {
   connectTimeout: CONNECT_MS_MAX,
 };
 
+const ELSEWHERE: ReadonlySet<RedisTrouble> = new Set(['not-primary', 'moved', 'cluster-down']);
+
 export class RedisLink {
   readonly #options: LinkOptions;
-  readonly #redis: Redis;
+  readonly #redis: Client;
+  readonly #nodeOf: Reached['nodeOf'];
+  readonly #rests: Rests;
   #up = false;
   #trips = 0;
   #because: RedisTrouble = 'unreachable';
@@ -61,8 +94,9 @@ export class RedisLink {
 
   constructor(options: LinkOptions) {
     this.#options = options;
-    const { budgetMs } = options;
-    this.#redis = options.connect({
+    const { budgetMs, clock, probeMs } = options;
+    this.#rests = new Rests(clock, Math.max(budgetMs, probeMs));
+    const { redis, nodeOf } = options.reach({
       ...CALM,
       commandTimeout: budgetMs,
       // A server that hangs is left, rather than filled with what nobody waits for any more.
@@ -71,13 +105,17 @@ export class RedisLink {
       maxLoadingRetryTime: RECONNECT_MS_MAX,
       retryStrategy: (times) => Math.min(20 * 2 ** Math.min(times, 8), RECONNECT_MS_MAX)
         * (0.5 + Math.random() / 2),
-      reconnectOnError: (error) => error.message.startsWith('READONLY'),
+      reconnectOnError: isElsewhere,
     });
-    this.#redis.on('error', (error: unknown) => this.#trip(error));
-    this.#redis.on('close', () => this.#trip(undefined));
-    this.#redis.on('ready', () => {
-      // A server that said it is a replica will say so again; it isn't asked in a tight loop.
-      if (this.#because === 'not-primary') this.#probeLater();
+    this.#redis = redis;
+    this.#nodeOf = nodeOf;
+    redis.on('error', (error) => this.#trip(error));
+    redis.on('sentinelError', (error) => options.tell(reasonOf(error), messageOf(error)));
+    redis.on('close', () => this.#trip(undefined));
+    redis.on('end', () => this.#startAgain());
+    redis.on('ready', () => {
+      // A server that said to look elsewhere may say so again; it isn't asked in a tight loop.
+      if (ELSEWHERE.has(this.#because)) this.#probeLater();
       else this.#probeNow();
     });
   }
@@ -105,11 +143,11 @@ export class RedisLink {
         if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
         return await this.#redis.eval(script.lua, keys.length, ...keys, ...args);
       }
-    });
+    }, { key: keys[0], script });
   }
 
   get(key: string): Promise<Reply> {
-    return this.#bounded(() => this.#redis.getBuffer(key));
+    return this.#bounded(() => this.#redis.getBuffer(key), { key });
   }
 
   /**
@@ -131,20 +169,30 @@ export class RedisLink {
     this.#redis.disconnect();
   }
 
-  async #bounded(ask: () => Promise<unknown>): Promise<Reply> {
-    if (!this.#up) return { kind: 'failed', because: 'store-down' };
+  async #bounded(ask: () => Promise<unknown>, { key, script }: About = {}): Promise<Reply> {
+    const node = key === undefined ? undefined : this.#nodeOf?.(key);
+    const rests = node !== undefined && !this.#rests.admits(node);
+    if (!this.#up || rests) return { kind: 'failed', because: 'store-down' };
     try {
-      return { kind: 'reply', value: await this.#inTime(ask()) };
+      const value = await this.#inTime(ask());
+      if (node !== undefined) this.#rests.answered(node);
+      return { kind: 'reply', value };
     } catch (error) {
-      const because = reasonOf(error);
-      if (because === 'newer-format') {
-        this.#options.tell(because, messageOf(error));
-        return { kind: 'failed', because: 'store-newer' };
-      }
-      if (this.#options.strict || !(error instanceof ReplyError)) this.#trip(error);
-      else this.#options.tell(because, messageOf(error));
-      return { kind: 'failed', because: because === 'timeout' ? 'store-slow' : 'store-down' };
+      return this.#failed(error, messageOf(error, script), node);
     }
+  }
+
+  #failed(error: unknown, message: string, node: string | undefined): Reply {
+    const because = reasonOf(error);
+    if (because === 'newer-format') {
+      this.#options.tell(because, message);
+      return { kind: 'failed', because: 'store-newer' };
+    }
+    const lost = this.#options.strict || !(error instanceof ReplyError);
+    if (lost && node === undefined) this.#trip(error, message);
+    else this.#options.tell(because, message);
+    if (lost && node !== undefined) this.#rests.failed(node);
+    return { kind: 'failed', because: because === 'timeout' ? 'store-slow' : 'store-down' };
   }
 
   #inTime(asked: Promise<unknown>): Promise<unknown> {
@@ -156,11 +204,20 @@ export class RedisLink {
     });
   }
 
-  #trip(error: unknown): void {
+  /** The client gave up by itself, as where a fail-over is told while it looks for a primary. */
+  #startAgain(): void {
+    if (this.#closed) return;
+    this.#options.clock.after(RECONNECT_MS_MAX, () => {
+      if (this.#closed || this.#redis.status !== 'end') return;
+      this.#redis.connect().catch((error: unknown) => this.#trip(error));
+    });
+  }
+
+  #trip(error: unknown, message = messageOf(error)): void {
     if (this.#closed) return;
     if (error !== undefined) {
       this.#because = reasonOf(error);
-      this.#options.tell(this.#because, messageOf(error));
+      this.#options.tell(this.#because, message);
     } else if (this.#up) {
       this.#because = 'unreachable';
       this.#options.tell('unreachable', 'the connection was closed');
@@ -204,8 +261,9 @@ export class RedisLink {
     );
   }
 
-  #fits({ tooOld, evicts }: ServerTroubles): boolean {
+  #fits({ tooOld, evicts, notGuarded }: ServerTroubles): boolean {
     const { tell } = this.#options;
+    if (notGuarded !== undefined) tell('not-guarded', notGuarded);
     if (evicts !== undefined) tell('evicts', evicts);
     if (tooOld === undefined) return true;
     tell('too-old', tooOld);
@@ -213,22 +271,4 @@ export class RedisLink {
     this.#probeLater();
     return false;
   }
-}
-
-function reasonOf(error: unknown): RedisTrouble {
-  const message = messageOf(error);
-  if (/timed out|timeout|ETIMEDOUT/i.test(message)) return 'timeout';
-  if (/^(WRONGPASS|NOAUTH|NOPERM)|invalid password|AUTH/.test(message)) return 'auth';
-  if (message.startsWith('READONLY')) return 'not-primary';
-  if (/^(LOADING|MASTERDOWN|BUSY)\b/.test(message)) return 'loading';
-  if (message.startsWith('OOM')) return 'out-of-memory';
-  if (message.startsWith('NEWER')) return 'newer-format';
-  return error instanceof ReplyError ? 'refused' : 'unreachable';
-}
-
-/** Only the message: the error itself carries the command with its arguments, a password too. */
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown error';
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-  return error.message === '' ? code ?? error.name : error.message;
 }

@@ -9,11 +9,12 @@ import type {
 import type { Key } from '../core/entry/entry.ts';
 import type { Touch, TurnOrder } from '../flow/ports.ts';
 import type { Hearing } from './redis-hearing.ts';
-import type { RedisLink, Tell } from './redis-link.ts';
+import type { RedisLink } from './redis-link.ts';
 import type { Script } from './redis-lua.ts';
 import {
   type ControlScripts, controlScripts, END_TURN, EXTEND_TURN, TAKE_TURN,
 } from './redis-scripts.ts';
+import type { Tell } from './redis-troubles.ts';
 import {
   printLetter, readAnswer, readBeats, readHeld, readIntent, readListed, readMessage, readRoster,
   readTouched,

@@ -1,23 +1,21 @@
 // The store in Redis, shared by several instances, each of which answers from its own memory while
-// it holds its lease. Needs Redis 6.2 or later, or Valkey. Never throws at its callers and never
-// lets them wait beyond their budget: when it is down, slow or not yet joined, it says so.
+// it holds its lease. Needs Redis 6.2 or later, a cluster 7, or Valkey. Never throws at its callers
+// and never lets them wait beyond their budget: when it is down, slow or not joined, it says so.
 import { randomUUID } from 'node:crypto';
-import { Redis } from 'ioredis';
-import type { Limits } from '../core/rules/config.ts';
+import type { Redis } from 'ioredis';
+import type { Limits, RedisPlace } from '../core/rules/config.ts';
 import { type Fleet, joinFleet } from '../flow/fleet/fleet.ts';
 import type { Clock, Store } from '../flow/ports.ts';
+import { redisAddress } from './redis-address.ts';
 import { redisEntries } from './redis-entries.ts';
 import { Hearing } from './redis-hearing.ts';
-import { CALM, type Connect, RedisLink, type RedisTrouble, type Tell } from './redis-link.ts';
+import { CALM, type Connect, RedisLink } from './redis-link.ts';
 import { FORMAT } from './redis-lua.ts';
 import { RedisShared } from './redis-shared.ts';
 import { serverTroubles } from './redis-server.ts';
+import type { RedisTrouble, Tell } from './redis-troubles.ts';
 
-export type { RedisTrouble } from './redis-link.ts';
-
-export interface RedisStoreOptions {
-  /** `redis://` or, with TLS, `rediss://`; user, password and database are in it. */
-  readonly url: string;
+export interface RedisStoreOptions extends RedisPlace {
   /** Before every name in Redis; instances with the same one share a cache. */
   readonly prefix: string;
   readonly clock: Clock;
@@ -33,30 +31,34 @@ export interface RedisStoreOptions {
 
 const TOLD_AGAIN_MS = 10_000;
 
+/** Throws where a PEM file that is named can't be read. */
 export function redisStore(options: RedisStoreOptions): Store {
-  const { url, prefix, clock, leaseMs, rules, limits, budgetMs } = options;
+  const { prefix, clock, leaseMs, rules, limits, budgetMs } = options;
   const touched: ((tags: readonly string[]) => void)[] = [];
   const swept: (() => void)[] = [];
   const tell = sparingly(options);
   const probeMs = Math.max(10, Math.min(leaseMs / 10, 200));
-  const connect: Connect = (how) => new Redis(url, how);
-  const shared = { connect, clock, budgetMs, probeMs, tell };
+  const name = `{${prefix}}:control`;
+  const { sharded, control: connect, data } = redisAddress(options, name);
+  const shared = { clock, budgetMs, probeMs, tell };
   const link = new RedisLink({
-    ...shared, strict: true, judge: serverTroubles,
+    ...shared, strict: true,
+    reach: (how) => ({ redis: connect(how) }),
+    judge: (info) => serverTroubles(info, sharded),
     onUp: () => control.listener?.up(), onDown: () => control.listener?.down(),
   });
   const dataLink = new RedisLink({
-    ...shared, strict: false, onUp: () => undefined, onDown: () => undefined,
+    ...shared, strict: false, reach: data, onUp: () => undefined, onDown: () => undefined,
   });
   const hearing = new Hearing({
-    sharded: false, clock, budgetMs: Math.max(budgetMs, LISTENING_MS_MIN),
+    sharded, clock, budgetMs: Math.max(budgetMs, LISTENING_MS_MIN), tell,
     connect: () => once(connect),
     heard: (text) => control.heard(text),
     deaf: () => control.listener?.deaf(),
   });
   const control: RedisShared = new RedisShared({
-    link, dataLink, hearing, sharded: false, leaseMs, tell,
-    control: `{${prefix}}:control`,
+    link, dataLink, hearing, sharded, leaseMs, tell,
+    control: name,
     turnName: (key) => `${prefix}:${FORMAT}:l:${key}`,
   });
   const fleet: Fleet = joinFleet({
@@ -86,6 +88,7 @@ export function redisStore(options: RedisStoreOptions): Store {
   };
 }
 
+/** Before it listens, it may have to ask where. */
 const LISTENING_MS_MIN = 1000;
 
 /** A connection that is ready, and isn't opened again by itself; undefined where it fails. */
@@ -101,11 +104,15 @@ async function once(connect: Connect): Promise<Redis | undefined> {
   }
 }
 
+/** What does not go away by itself, and is no trouble yet. */
+const TOLD_ONCE: ReadonlySet<RedisTrouble> = new Set(['not-guarded']);
+
 function sparingly({ clock, onTrouble }: RedisStoreOptions): Tell {
   const told = new Map<RedisTrouble, number>();
   return (because, message) => {
     const last = told.get(because);
-    if (last !== undefined && clock.mono() - last < TOLD_AGAIN_MS) return;
+    const again = TOLD_ONCE.has(because) ? Infinity : TOLD_AGAIN_MS;
+    if (last !== undefined && clock.mono() - last < again) return;
     told.set(because, clock.mono());
     onTrouble(because, { message });
   };

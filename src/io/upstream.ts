@@ -1,13 +1,13 @@
 // The upstreams, through undici's dispatch: one pool for each address, field lines kept as they
 // are, 1xx and trailers passed on, bodies read no faster than they are taken. Never follows
 // redirects and never repeats a write.
-import { readFileSync } from 'node:fs';
 import { errors, Pool, type Dispatcher } from 'undici';
 import type { Fields } from '../core/http/message.ts';
 import type { UpstreamConfig } from '../core/rules/config.ts';
 import type {
   ByteStream, Clock, Ear, Fetch, Fetched, FetchFailure, Upstream,
 } from '../flow/ports.ts';
+import { readPem } from './pem.ts';
 import { Reception } from './reception.ts';
 
 /** An idle connection is closed before the addresses behind a name may have changed for long. */
@@ -81,8 +81,6 @@ export function undiciUpstream(
 
 function openPool(config: UpstreamConfig): Pool {
   const unix = config.url.startsWith('unix:');
-  const pem = (file: string | undefined): string | undefined => file && readFileSync(file, 'utf8');
-  const [ca, cert, key] = [pem(config.ca), pem(config.cert), pem(config.key)];
   return new Pool(unix ? 'http://localhost' : config.url, {
     connections: config.connections,
     pipelining: 1,
@@ -93,9 +91,7 @@ function openPool(config: UpstreamConfig): Pool {
     connect: {
       timeout: config.connectTimeoutMs,
       ...(unix ? { socketPath: config.url.slice('unix:'.length).replace(/^\/\/(?=\/)/, '') } : {}),
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
+      ...readPem(config),
     },
   });
 }

@@ -8,6 +8,16 @@ import { everfresh, folder, upstream } from './process.ts';
 
 const ANY = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0'];
 
+t.test('a certificate of the store that is not there is told, and nothing started', async (t) => {
+  const file = join(await folder(t), 'routes.yaml');
+  const store = 'store: { url: "rediss://:hunter2@127.0.0.1:1", ca: /none/ca.pem }';
+  await writeFile(file, `upstream: http://127.0.0.1:1\n${store}\n`);
+  const running = everfresh(t, ['serve', '--config', file, ...ANY]);
+  t.equal(await running.ended, 2);
+  t.match(running.stderr(), /the store can't be opened: .*\/none\/ca\.pem/);
+  t.notMatch(running.stderr(), /hunter2/);
+});
+
 t.test('a URL alone starts a gateway, and SIGTERM ends it with 0', async (t) => {
   const running = everfresh(t, [await upstream(t), ...ANY]);
   const { listen, admin } = (await running.line('listening')) as { listen: string; admin: string };

@@ -255,8 +255,20 @@ t.test('each wrong line is told as what it is', async (t) => {
     [`${UP}admin: no`, /must be `host:port` or `off`/],
     [`${UP}store: http://h`, /`redis:\/\/` or `rediss:\/\/` URL/],
     [`${UP}store: { prefix: a }`, /`store` needs a `url`/],
-    [`${UP}store: { cluster: ["redis://a"] }`, /a Redis Cluster is not in this version/],
-    [`${UP}store: { sentinels: [a], name: b }`, /Redis Sentinel is not in this version/],
+    [`${UP}store: { url: "redis://a", cluster: "redis://a" }`, /only one of `url`, `cluster`/],
+    [`${UP}store: { cluster: [] }`, /`store` needs at least one address/],
+    [`${UP}store: { cluster: ["redis://a/1"] }`, /`cluster` must have no path/],
+    [`${UP}store: { cluster: ["redis://a?db=1"] }`, /`cluster` must have no path or query/],
+    [`${UP}store: "redis://u:a%b@c"`, /whose user and password are percent-encoded/],
+    [`${UP}store: { cluster: ["memory"] }`, /`cluster` must be a `redis:\/\/` or `rediss/],
+    [`${UP}store: { cluster: ["redis://a", "rediss://b"] }`, /either `redis:\/\/` or `rediss/],
+    [`${UP}store: { cluster: ["redis://u:p@a", "redis://u:q@b"] }`, /the same user and password/],
+    [`${UP}store: { cluster: "redis://a", password: p }`, /with `sentinels` only/],
+    [`${UP}store: { sentinels: [a], name: b }`, /`sentinels` must be a `redis:\/\/` or `rediss/],
+    [`${UP}store: { sentinels: ["redis://a"] }`, /needs the `name` that the sentinels know/],
+    [`${UP}store: { sentinels: "redis://a", name: b, username: c }`, /needs a `password`/],
+    [`${UP}store: { url: "rediss://a", cert: c.pem }`, /takes `cert` and `key` together/],
+    [`${UP}store: { url: "redis://a", ca: c.pem }`, /with `rediss:\/\/` only/],
     [`${UP}store: { url: "redis://h", when_down: fail }`, /must be `pass` or `refuse`/],
     [`${UP}memory: 4M`, /did you mean `4mb`/],
     [`${UP}memory: 1kb`, /must be at least `1mb`/],
@@ -379,12 +391,34 @@ t.test('another address keeps the other options of the file', async (t) => {
   t.same(config(text, { overrides: { store: 'memory' } }).store, { kind: 'memory' });
 });
 
+t.test('the store is one server, a cluster, or what sentinels name', async (t) => {
+  const store = (yaml: string, overrides = {}): unknown =>
+    config(`${UP}${yaml}`, { overrides }).store;
+  const rest = { prefix: 'everfresh', whenDown: 'pass' };
+  t.same(store('store: { cluster: ["rediss://u:p@a:1", "rediss://b"], ca: c.pem }'), {
+    kind: 'redis', cluster: ['rediss://u:p@a:1', 'rediss://b'], ca: 'c.pem', ...rest,
+  });
+  const sentinels = 'store: { sentinels: ["redis://:s@a", "redis://b:26380"], name: mymaster, '
+    + 'username: u, password: p, prefix: shop }';
+  t.same(store(sentinels), {
+    kind: 'redis', sentinels: ['redis://:s@a', 'redis://b:26380'], name: 'mymaster',
+    username: 'u', password: 'p', ...rest, prefix: 'shop',
+  });
+  t.same(store(sentinels, { store: 'redis://c/2' }), {
+    kind: 'redis', url: 'redis://c/2', ...rest, prefix: 'shop',
+  }, 'a flag names one server, with the rest of the file');
+});
+
 t.test('a secret is never told', async (t) => {
   const told = [
+    ...problems(`${UP}store: { cluster: ["redis://u:hunter2@/", "redis://a"] }`),
+    ...problems(`${UP}store: { cluster: ["redis://u:hunter2@a", "redis://u:hunter22@b"] }`),
+    ...problems(`${UP}store: { url: "redis://a", password: hunter2 }`),
+    ...problems(`${UP}store: { sentinels: "redis://a", name: m, password: [hunter2] }`),
     ...problems(`${UP}store: "redis://u:hunter2@/"`), ...problems(`${UP}store: "hunter2"`),
     ...problems('upstream: http://u:hunter2@h'), ...problems(`${UP}secret: [hunter2]`),
   ];
-  t.equal(told.length, 4);
+  t.equal(told.length, 8);
   t.notMatch(told.join('\n'), /hunter2/);
 });
 

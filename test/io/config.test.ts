@@ -211,4 +211,12 @@ routes:
     }],
   });
   t.same(JSON.parse(JSON.stringify(shown)), shown, 'it is JSON as it is');
+  const several = parseRules(`
+upstream: http://localhost:3000
+store: { sentinels: ["redis://s:hunter6@a", "redis://b"], name: m, password: hunter7 }
+`, { file: 'f' });
+  if (several.kind === 'wrong') throw new Error(several.problems.map(printProblem).join('\n'));
+  t.match(maskedConfig(several.config), {
+    store: { sentinels: ['redis://s:***@a', 'redis://b'], password: '***', name: 'm' },
+  });
 });

@@ -84,6 +84,29 @@ void t.test('a server that may evict the control key is told of', async (t) => {
   t.ok(troubles.includes('evicts'));
 });
 
+void t.test('a primary with replicas that takes writes without them is told of once', async (t) => {
+  const primary = await server(t);
+  const replica = await server(t, ['--replicaof', `127.0.0.1 ${primary.port}`]);
+  const raw = client(t, primary.url);
+  await until(async () => (await raw.info('replication')).includes('state=online'));
+  const careless = open(t, { url: primary.url });
+  await ready(careless.store);
+  await raw.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+  await until(() => careless.troubles.includes('unreachable'));
+  await ready(careless.store);
+  t.equal(careless.troubles.filter((because) => because === 'not-guarded').length, 1);
+
+  await raw.config('SET', 'min-replicas-to-write', '1');
+  const { store, troubles } = open(t, { url: primary.url });
+  await ready(store);
+  t.notOk(troubles.includes('not-guarded'));
+  await replica.kill();
+  await until(() => troubles.includes('not-replicated'));
+  await until(() => store.state().state === 'down', { what: 'the lease to end' });
+  await replica.restart();
+  await ready(store);
+});
+
 void t.test('a foreign value at an entry is a miss and breaks nothing', async (t) => {
   const redis = await server(t);
   const { store } = open(t, { url: redis.url });

@@ -15,14 +15,26 @@ export interface UpstreamConfig {
   readonly key?: string;
 }
 
+/** Where a Redis is, and as whom it is asked: exactly one of the first three is given. */
+export interface RedisPlace {
+  readonly url?: string;
+  readonly cluster?: readonly string[];
+  readonly sentinels?: readonly string[];
+  /** What the sentinels call the primary. */
+  readonly name?: string;
+  /** At the servers that the sentinels name. */
+  readonly username?: string;
+  readonly password?: string;
+  /** Paths of PEM files. */
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
 export type StoreConfig =
   | { readonly kind: 'memory' }
-  | {
+  | RedisPlace & {
       readonly kind: 'redis';
-      readonly url?: string;
-      readonly cluster?: readonly string[];
-      readonly sentinels?: readonly string[];
-      readonly name?: string;
       readonly prefix: string;
       readonly whenDown: 'pass' | 'refuse';
     };

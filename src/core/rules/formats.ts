@@ -87,13 +87,33 @@ export function upstreamUrl(text: string): Reading<string> {
 
 /** `redis://` or `rediss://`; never quoted in a message, since it may hold a password. */
 export function redisUrl(text: string): Reading<string> {
-  if (!/^rediss?:\/\//.test(text) || !URL.canParse(text)) {
-    return wrong('must be `memory`, or a `redis://` or `rediss://` URL');
+  const reading = redisAt(text);
+  if (reading.kind === 'wrong') return wrong(`must be \`memory\`, or ${reading.because}`);
+  return /^(?:\/[0-9]{0,4})?$/.test(reading.value.pathname)
+    ? value(text) : wrong('must have a number as its path');
+}
+
+/** One of several; they have no numbered databases. */
+export function redisNode(text: string): Reading<string> {
+  const reading = redisAt(text);
+  if (reading.kind === 'wrong') return wrong(`must be ${reading.because}`);
+  const { pathname, search } = reading.value;
+  const bare = /^\/?$/.test(pathname) && search === '';
+  return bare ? value(text) : wrong('must have no path or query');
+}
+
+type RedisAt =
+  | { readonly kind: 'value'; readonly value: URL }
+  | { readonly kind: 'wrong'; readonly because: string };
+
+function redisAt(text: string): RedisAt {
+  const url = /^rediss?:\/\//.test(text) && URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || url.hostname === '') {
+    return { kind: 'wrong', because: 'a `redis://` or `rediss://` URL with a host' };
   }
-  const { hostname, pathname } = new URL(text);
-  if (hostname === '') return wrong('must name a host');
-  if (!/^(?:\/[0-9]{0,4})?$/.test(pathname)) return wrong('must have a number as its path');
-  return value(text);
+  return /%(?![0-9a-f]{2})/i.test(`${url.username} ${url.password}`)
+    ? { kind: 'wrong', because: 'a URL whose user and password are percent-encoded' }
+    : { kind: 'value', value: url };
 }
 
 export function fieldName(text: string): Reading<string> {

@@ -32,17 +32,30 @@ export const upstreamOptions = {
 };
 
 const redis = scalar('a `redis://` or `rediss://` URL', format.redisUrl);
+const redisNodes = list(scalar('a `redis://` or `rediss://` URL', format.redisNode));
 const memoryOrRedis = scalar(
   '`memory`, or a `redis://` or `rediss://` URL',
   (text) => (text === 'memory' ? format.value(text) : format.redisUrl(text)));
 
 export const storeOptions = {
-  url: maybe(redis, 'A `redis://` or `rediss://` URL.', 'required'),
-  cluster: maybe(notYet('a Redis Cluster'), 'Nodes of a Redis Cluster; not in this version.'),
-  sentinels: maybe(notYet('Redis Sentinel'), 'Addresses of sentinels; not in this version.'),
+  url: maybe(
+    redis, 'A single Redis: a `redis://` or `rediss://` URL.',
+    'this, `cluster` or `sentinels` is required'),
+  cluster: maybe(
+    redisNodes, 'A Redis Cluster: URLs of some of its nodes, from which the others are learnt; '
+    + 'user, password and `rediss://` hold for all.'),
+  sentinels: maybe(
+    redisNodes, 'Redis Sentinel: URLs of the sentinels; user and password in them are the '
+    + 'sentinels\', `rediss://` holds for the servers too.'),
   name: maybe(
-    scalar('a name', format.anyText),
-    'What the sentinels call the primary; a single Redis needs none.'),
+    scalar('a name', format.anyText), 'What the sentinels call the primary; they need it.'),
+  username: maybe(
+    secretText('a text'), 'The user at the servers that the sentinels name.', '`default`'),
+  password: maybe(
+    secretText('a text'), 'The password at the servers that the sentinels name.'),
+  ca: maybe(path, 'PEM file with the authorities that are believed.', 'the system\'s'),
+  cert: maybe(path, 'PEM file with the client\'s certificate; goes with `key`.'),
+  key: maybe(path, 'PEM file with the key of `cert`.'),
   prefix: usually(
     scalar('letters, digits and `_.:-`, at most 64', format.prefix), 'everfresh',
     'Stands before all keys; instances with the same one share what they keep.'),

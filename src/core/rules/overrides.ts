@@ -65,8 +65,11 @@ function entry(key: string, value: Tree): TableEntry {
   return { key, at: value.at, value };
 }
 
+/** What says where several Redis servers are, and as whom they are asked. */
+const SEVERAL = new Set(['cluster', 'sentinels', 'name', 'username', 'password']);
+
 /** Another address, with the other options of the file. */
 function withUrl(map: Table, url: Tree): Table {
-  const others = map.entries.filter(({ key }) => key !== 'cluster' && key !== 'sentinels');
+  const others = map.entries.filter(({ key }) => !SEVERAL.has(key));
   return withEntry(tableOf(others, map.at), entry('url', url));
 }

@@ -1,7 +1,7 @@
 // The configuration's text, with flags and variables over it, to a Config or to all of its problems
 // at once. Reads no file and no environment itself.
 import { warnings } from './check.ts';
-import type { Config, Credentials, Limits, Route, StoreConfig, UpstreamConfig } from './config.ts';
+import type { Config, Credentials, Limits, Route, UpstreamConfig } from './config.ts';
 import { topOptions } from './grammar.ts';
 import { readFields } from './kinds.ts';
 import type { Values } from './kinds.ts';
@@ -13,6 +13,7 @@ import { checkDefaults, compileRoutes, implicitRoutes } from './routes.ts';
 import type { Places } from './rule.ts';
 import { readSource } from './source.ts';
 import type { Env } from './source.ts';
+import { compileStore } from './store.ts';
 import { entryOf } from './tree.ts';
 import type { Table } from './tree.ts';
 import { compileUpstream, totalTimeoutMs } from './upstream.ts';
@@ -99,11 +100,12 @@ function routesOf({ given, notes, placeOf }: Compiling, places: Places): Route[]
 }
 
 function compile(
-  compiling: Compiling, routes: readonly Route[], named: boolean,
+  compiling: Compiling, routes: readonly Route[], routed: boolean,
 ): Config | undefined {
-  const { given, notes, placeOf } = compiling;
+  const { tree, given, notes, placeOf } = compiling;
   const upstream = compileTopUpstream(compiling);
-  const store = compileStore(compiling);
+  const named = entryOf(tree, 'store')?.value;
+  const store = compileStore(given.store, { named, at: placeOf('store'), notes });
   if (given.workers > 1 && store.kind === 'memory') {
     const message = '`workers`: more than one share what they keep, and need a Redis `store`';
     notes.wrong(placeOf('workers'), message);
@@ -131,7 +133,7 @@ function compile(
     ...(given.secret === undefined ? {} : { secret: given.secret }),
     conventions: given.conventions,
     routes,
-    implicit: !named,
+    implicit: !routed,
   };
 }
 
@@ -149,27 +151,6 @@ function compileTls({ tls }: Given): Pick<Config, 'tls'> {
 function longestExchangeMs(upstream: UpstreamConfig, routes: readonly Route[]): number {
   const others = routes.flatMap((route) => (route.upstream === undefined ? [] : [route.upstream]));
   return Math.max(...[upstream, ...others].map(totalTimeoutMs));
-}
-
-function compileStore({ tree, given: { store }, notes, placeOf }: Compiling): StoreConfig {
-  if (store === undefined || store === 'memory') return { kind: 'memory' };
-  if (typeof store === 'string') {
-    return { kind: 'redis', url: store, prefix: 'everfresh', whenDown: 'pass' };
-  }
-  const { url, name, prefix, when_down: whenDown } = store;
-  const map = entryOf(tree, 'store')?.value;
-  const addressed = ['url', 'cluster', 'sentinels']
-    .some((name) => map?.is === 'table' && entryOf(map, name) !== undefined);
-  if (!addressed) {
-    notes.wrong(placeOf('store'), '`store` needs a `url`');
-  }
-  return {
-    kind: 'redis',
-    ...(url === undefined ? {} : { url }),
-    ...(name === undefined ? {} : { name }),
-    prefix,
-    whenDown,
-  };
 }
 
 /** RFC 9111 §3.5 makes `Authorization` a credential whatever the operator says. */
