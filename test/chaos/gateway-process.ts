@@ -1,8 +1,6 @@
 // One everfresh as a process of its own, on ports that it keeps over restarts: started, killed,
 // stopped, gone on with, ended in good order. It is a black box here: its file, its signals, its
 // answers.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -48,21 +46,6 @@ export function gatewayFile({ upstream, store, listen, admin }: GatewayFile): st
       '/mine': { GET: { ttl: '1h' } },
     },
   });
-}
-
-/** What `everfresh check` says of a file: undefined, or why it is refused. */
-export async function refusalOf(text: string, folder: string): Promise<string | undefined> {
-  const file = join(folder, 'checked.yaml');
-  await writeFile(file, text);
-  const child = spawn(process.execPath, [MAIN, 'check', file], {
-    stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: process.env['PATH'] },
-  });
-  let told = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    told += text;
-  });
-  const [code] = await once(child, 'close') as [number | null];
-  return code === 0 ? undefined : told;
 }
 
 export interface GatewayProcess {

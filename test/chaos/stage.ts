@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { startCluster, type Cluster } from '../cluster.ts';
 import { startSentinels, type Sentinels } from '../sentinels.ts';
 import { ask, startSingle, type Single } from '../topologies.ts';
-import { gatewayFile, gatewayProcess, refusalOf, type GatewayProcess } from './gateway-process.ts';
+import { gatewayProcess, type GatewayProcess } from './gateway-process.ts';
 import { Proxy } from './proxy.ts';
 import { startUpstream, WELL, type Orders, type Upstream } from './upstream-process.ts';
 
@@ -103,24 +103,6 @@ export function storeOf(
       return { sentinels: servers.sentinels.addresses, name: servers.sentinels.name, ...rest };
     case 'cluster':
       return { cluster: servers.cluster.addresses, ...rest };
-  }
-}
-
-/** Why this version refuses a topology; undefined: it takes it. */
-export async function unsupported(topology: Topology): Promise<string | undefined> {
-  const folder = await mkdtemp(join(tmpdir(), 'everfresh-chaos-'));
-  const address = '127.0.0.1:6379';
-  const store = {
-    single: { url: `redis://${address}` },
-    sentinel: { sentinels: [address], name: 'main' },
-    cluster: { cluster: [address] },
-  }[topology];
-  try {
-    return await refusalOf(gatewayFile({
-      upstream: 'http://127.0.0.1:3000', store, listen: '127.0.0.1:0', admin: '127.0.0.1:0',
-    }), folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
   }
 }
 

@@ -49,7 +49,8 @@ export async function atRest(world: World, options: RestOptions): Promise<void> 
     }
   };
   for (const path of paths) ask(path, false);
-  await world.run(world.now + 500);
+  // The turn of one whose end was not heard of goes on for its time.
+  await world.run(world.now + 2500);
   ask(world.chance.of(paths), true);
   await world.run(world.now + 500);
   // Somebody's turn may still be waited for in vain.

@@ -93,13 +93,14 @@ export function redisUrl(text: string): Reading<string> {
     ? value(text) : wrong('must have a number as its path');
 }
 
-/** One of several; they have no numbered databases. */
+/** One of several; they have no numbered databases. `host:port` is short for a `redis://` URL. */
 export function redisNode(text: string): Reading<string> {
-  const reading = redisAt(text);
-  if (reading.kind === 'wrong') return wrong(`must be ${reading.because}`);
+  const url = /^(?:[\w.-]+|\[[\da-f:.]+\]):\d+$/i.test(text) ? `redis://${text}` : text;
+  const reading = redisAt(url);
+  if (reading.kind === 'wrong') return wrong(`must be \`host:port\`, or ${reading.because}`);
   const { pathname, search } = reading.value;
   const bare = /^\/?$/.test(pathname) && search === '';
-  return bare ? value(text) : wrong('must have no path or query');
+  return bare ? value(url) : wrong('must have no path or query');
 }
 
 type RedisAt =

@@ -32,7 +32,8 @@ export const upstreamOptions = {
 };
 
 const redis = scalar('a `redis://` or `rediss://` URL', format.redisUrl);
-const redisNodes = list(scalar('a `redis://` or `rediss://` URL', format.redisNode));
+const redisNodes = list(
+  scalar('`host:port`, or a `redis://` or `rediss://` URL', format.redisNode));
 const memoryOrRedis = scalar(
   '`memory`, or a `redis://` or `rediss://` URL',
   (text) => (text === 'memory' ? format.value(text) : format.redisUrl(text)));
@@ -42,10 +43,10 @@ export const storeOptions = {
     redis, 'A single Redis: a `redis://` or `rediss://` URL.',
     'this, `cluster` or `sentinels` is required'),
   cluster: maybe(
-    redisNodes, 'A Redis Cluster: URLs of some of its nodes, from which the others are learnt; '
+    redisNodes, 'A Redis Cluster: addresses of some of its nodes, from which the others are learnt; '
     + 'user, password and `rediss://` hold for all.'),
   sentinels: maybe(
-    redisNodes, 'Redis Sentinel: URLs of the sentinels; user and password in them are the '
+    redisNodes, 'Redis Sentinel: addresses of the sentinels; user and password in them are the '
     + 'sentinels\', `rediss://` holds for the servers too.'),
   name: maybe(
     scalar('a name', format.anyText), 'What the sentinels call the primary; they need it.'),
