@@ -43,7 +43,7 @@ export const storeOptions = {
     redis, 'A single Redis: a `redis://` or `rediss://` URL.',
     'this, `cluster` or `sentinels` is required'),
   cluster: maybe(
-    redisNodes, 'A Redis Cluster: addresses of some of its nodes, from which the others are learnt; '
+    redisNodes, 'A Redis Cluster: addresses of some nodes, from which the others are learnt; '
     + 'user, password and `rediss://` hold for all.'),
   sentinels: maybe(
     redisNodes, 'Redis Sentinel: addresses of the sentinels; user and password in them are the '
