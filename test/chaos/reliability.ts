@@ -58,6 +58,11 @@ function documented(asked: Asked, reports: readonly Report[]): string {
     reports.reduce((total, report) => total + count(report), 0);
   const kinds = [...new Set(reports.flatMap(({ faults }) => Object.keys(faults)))].sort();
   const { minutes, seeds, clients, think } = asked;
+  const command = `npm run reliability -- --minutes ${minutes} --seeds ${seeds.join()}`
+    + ` --clients ${clients} --think ${think}`;
+  const found = `${told(all(({ reads }) => reads))} reads,`
+    + ` ${told(all(({ faults }) => sum(faults)))} faults of ${kinds.length} kinds,`
+    + ` ${all(({ stale }) => stale)} stale reads, ${all(({ foreign }) => foreign)} bytes of others`;
   return `# Reliability
 
 Three instances, one Redis, one upstream that counts versions, ${clients} clients, all of them real
@@ -65,13 +70,12 @@ processes on one machine, and faults at random. What is promised and how else it
 [promise.md](promise.md). This page is written by
 
 \`\`\`sh
-npm run reliability -- --minutes ${minutes} --seeds ${seeds.join()} --clients ${clients} --think ${think}
+${command}
 \`\`\`
 
 on ${cpus().length} cores with Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}.
 
-**${told(all(({ reads }) => reads))} reads, ${told(all(({ faults }) => sum(faults)))} faults of ${kinds.length}
-kinds, ${all(({ stale }) => stale)} stale reads, ${all(({ foreign }) => foreign)} bytes of other readers.**
+**${found}.**
 
 | | ${reports.map(({ seed }) => `seed ${seed}`).join(' | ')} |
 | --- |${' --- |'.repeat(reports.length)}
@@ -92,8 +96,8 @@ ${[
     row('five seconds after it', ({ hitRatio }) => share(hitRatio.after), reports),
   ].join('\n')}
 
-In time: within the upstream's own, the store's budget, and a margin. Writes answered under \`pass\` while
-an outage of all is just ending are relied on three seconds later; older reads until then:
+In time: within the upstream's own, the store's budget, and a margin. Writes answered under \`pass\`
+while an outage of all is just ending are relied on three seconds later; older reads until then:
 ${all(({ unpromised }) => unpromised)}.
 
 | fault | times |

@@ -103,3 +103,5 @@ async function main(): Promise<void> {
 }
 
 await main();
+// Whatever a fault has left open must not keep it from ending.
+setTimeout(() => process.exit(), 3000).unref();
