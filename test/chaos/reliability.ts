@@ -60,6 +60,7 @@ function documented(asked: Asked, reports: readonly Report[]): string {
   const { minutes, seeds, clients, think } = asked;
   const command = `npm run reliability -- --minutes ${minutes} --seeds ${seeds.join()}`
     + ` --clients ${clients} --think ${think}`;
+  const today = new Date().toISOString().slice(0, 10);
   const found = `${told(all(({ reads }) => reads))} reads,`
     + ` ${told(all(({ faults }) => sum(faults)))} faults of ${kinds.length} kinds,`
     + ` ${all(({ stale }) => stale)} stale reads, ${all(({ foreign }) => foreign)} bytes of others`;
@@ -73,7 +74,7 @@ processes on one machine, and faults at random. What is promised and how else it
 ${command}
 \`\`\`
 
-on ${cpus().length} cores with Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}.
+on ${cpus().length} cores with Node ${process.versions.node}, ${today}.
 
 **${found}.**
 

@@ -188,7 +188,8 @@ void t.test('by TLS, all nodes of a cluster are asked, and no other server', asy
   ] as const) {
     const { store, troubles, messages } = open(t, { cluster: [cluster], ca });
     await until(() => troubles.includes(because), { what: `${because} to be told` });
-    t.match(store.state(), { state: 'down', because });
+    await until(() => store.state().because === because, { what: 'it to be why' });
+    t.equal(store.state().state, 'down');
     t.notMatch(messages.join('\n'), /p4ss-word|a-password|wrong/);
     await store.close({ clean: true });
   }
