@@ -12,7 +12,7 @@ import { FAULTS, faultNamed } from './sim/faults.ts';
 import { history } from './sim/history.ts';
 import { onAllProcessors, toldInFull } from './sim/run.ts';
 
-const MANY = process.env['CI'] === 'true' ? '20000' : '3000';
+const MANY = process.env['CI'] === 'true' ? '10000' : '3000';
 const HISTORIES = Number(process.env['EVERFRESH_HISTORIES'] ?? MANY);
 /** Others each day, so that in time all are played; printed with whatever fails. */
 const TODAY = Math.floor(Date.now() / 86_400_000) % 1000;
