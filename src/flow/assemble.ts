@@ -2,8 +2,9 @@
 // stands behind the ports. The stories run on what is made here, whoever made the world.
 import type { Key } from '../core/entry/entry.ts';
 import { Ledger } from '../core/plan/ledger.ts';
+import { Outage } from '../core/promise/outage.ts';
 import { Flights } from './flights.ts';
-import type { Gateway, Live, Outage } from './gateway.ts';
+import type { Gateway, Live } from './gateway.ts';
 import { Lately } from './lately.ts';
 import type { Clock, Ear, Store, Upstream } from './ports.ts';
 import { refreshAfter } from './purge.ts';
@@ -28,14 +29,13 @@ const USES_MAX = 200_000;
 
 export function assemble({ live, clock, upstream, store, ear, newId }: World): Gateway {
   const { config } = live;
-  const outage: Outage = { since: undefined };
   const remembered = new Remembered(config.limits.remembered);
   const gateway: Gateway = {
     live,
     mode: config.mode,
     clock,
     upstream,
-    store: { ...store, control: guarded(store.control, remembered, outage) },
+    store: { ...store, control: guarded(store.control, remembered) },
     ear,
     ledger: new Ledger(USES_MAX),
     flights: new Flights(),
@@ -47,8 +47,8 @@ export function assemble({ live, clock, upstream, store, ear, newId }: World): G
     uncacheable: new Lately<Key>(clock, { forMs: UNCACHEABLE_FOR_MS, keysMax: KEYS_REMEMBERED }),
     newVariants: new Lately<string>(clock, { forMs: 60_000, keysMax: KEYS_REMEMBERED }),
     remembered,
-    outage,
-    writers: { all: 0, byClient: new Map() },
+    outage: new Outage(),
+    writers: { all: 0, held: 0, byClient: new Map() },
     newId,
   };
   store.onTouched((tags) => void refreshAfter(gateway, tags));

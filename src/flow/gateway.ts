@@ -4,6 +4,7 @@ import type { Key } from '../core/entry/entry.ts';
 import type { Ledger } from '../core/plan/ledger.ts';
 import type { Finder } from '../core/plan/reach.ts';
 import type { Config, Mode } from '../core/rules/config.ts';
+import type { Outage } from '../core/promise/outage.ts';
 import type { Verdict } from '../core/verdict.ts';
 import type { Flights } from './flights.ts';
 import type { Answer, Clock, Ear, Incoming, Store, Upstream } from './ports.ts';
@@ -16,12 +17,6 @@ export interface Live {
   readonly finder: Finder;
   /** Whether a peer is a proxy in front whose word about its clients is believed. */
   readonly trusts: (address: string) => boolean;
-}
-
-/** The store's outage under way, if any; shared by all writes, so that only the first ones wait. */
-export interface Outage {
-  /** Monotonic milliseconds of its first failure. */
-  since: number | undefined;
 }
 
 export interface Gateway {
@@ -39,10 +34,10 @@ export interface Gateway {
   /** New variants of each route in the running minute. */
   readonly newVariants: Lately<string>;
   readonly remembered: Remembered;
-  /** The store's outage, as the writes see it. */
+  /** The store's, as the writes see it; shared by all, so that only the first ones wait. */
   readonly outage: Outage;
-  /** Writes under way, in all and by client address. */
-  readonly writers: { all: number; readonly byClient: Map<string, number> };
+  /** Writes under way, in all and by client address; `held`: over, and to be touched once more. */
+  readonly writers: { all: number; held: number; readonly byClient: Map<string, number> };
   /** Makes an id that nobody can guess. */
   readonly newId: () => string;
 }

@@ -1,28 +1,55 @@
 // Tells the store of a write's steps, and keeps the promise when the store cannot be told: tries
 // for one lease, so that nobody else can still trust what they hold, and then remembers. As long as
 // anything is remembered, this instance uses nothing of the cache.
-import type { Gateway, Outage } from './gateway.ts';
+import type { Evidence } from '../core/promise/outage.ts';
+import type { Gateway } from './gateway.ts';
+import { momentOf } from './moment.ts';
 import type { Control, Known, Said, Touch } from './ports.ts';
 
 /** A little more than a lease, for clocks that differ in their pace. */
 const LEASE_MARGIN = 1.25;
+/** Of a lease: who looks away for longer has not seen what was meanwhile. */
+const GAP_MAX = 0.25;
+/** Of a lease: so often one looks. */
+const LOOKS = 0.1;
 const AGAIN_AFTER_MS = 50;
 const REMEMBERED_AGAIN_AFTER_MS = 200;
 
-/** Tries until it is said, or one lease has passed since the outage's first failure. */
+/** Tries until it is said, or the store was seen to be out of reach for a whole lease. */
 export async function persist(gateway: Gateway, say: () => Promise<Said>): Promise<Said> {
-  const { clock, outage, store } = gateway;
-  const graceMs = Math.max(gateway.live.config.leaseMs, store.leaseMsMax()) * LEASE_MARGIN;
-  // An outage that nobody noticed the end of is over.
-  if (store.state().state === 'ready') outage.since = undefined;
+  const { clock, outage } = gateway;
   for (;;) {
-    const begun = clock.mono();
     const said = await say();
     if (said.kind === 'said') return said;
-    outage.since ??= begun;
-    if (clock.mono() - outage.since >= graceMs) return said;
+    if (outage.seen(evidence(gateway)) >= longestLease(gateway) * LEASE_MARGIN) return said;
+    watch(gateway);
     await new Promise<void>((resolve) => void clock.after(AGAIN_AFTER_MS, resolve));
   }
+}
+
+const longestLease = ({ live, store }: Gateway): number =>
+  Math.max(live.config.leaseMs, store.leaseMsMax());
+
+function evidence(gateway: Gateway): Evidence {
+  const { clock, store } = gateway;
+  const gapMsMax = longestLease(gateway) * GAP_MAX;
+  return { now: momentOf(clock), heardAt: store.heardAt(), gapMsMax };
+}
+
+/** So that an outage is seen from its begin to its end, also when nobody writes. */
+function watch(gateway: Gateway): void {
+  const { clock, outage } = gateway;
+  if (outage.watched) return;
+  outage.watched = true;
+  const later = (): void => void clock.after(longestLease(gateway) * LOOKS, look);
+  const look = (): void => {
+    const now = evidence(gateway);
+    outage.watched = outage.goesOn(now);
+    if (!outage.watched) return;
+    outage.seen(now);
+    later();
+  };
+  later();
 }
 
 /**
@@ -67,25 +94,13 @@ function applyRemembered(gateway: Gateway): void {
   again();
 }
 
-/**
- * The store's control part, of which nothing is trusted while something is remembered. Whatever it
- * says ends an outage.
- */
-export function guarded(
-  control: Control,
-  remembered: { readonly pending: boolean },
-  outage: Outage,
-): Control {
+/** The store's control part, of which nothing is trusted while something is remembered. */
+export function guarded(control: Control, remembered: { readonly pending: boolean }): Control {
   const joining: Known = { kind: 'unknown', because: 'store-joining' };
-  const heard = async (asked: Promise<Said>): Promise<Said> => {
-    const said = await asked;
-    if (said.kind === 'said') outage.since = undefined;
-    return said;
-  };
   return {
     look: (tags) => (remembered.pending ? joining : control.look(tags)),
-    intend: (id, tags) => heard(control.intend(id, tags)),
-    abandon: (id) => heard(control.abandon(id)),
-    touch: (touch) => heard(control.touch(touch)),
+    intend: (id, tags) => control.intend(id, tags),
+    abandon: (id) => control.abandon(id),
+    touch: (touch) => control.touch(touch),
   };
 }

@@ -135,10 +135,12 @@ function holdMs(gateway: Gateway, { settleMs }: Writing, then: Touch['then']): n
 }
 
 function touchAgainLater(gateway: Gateway, writing: Writing, { reach, then }: End): void {
+  gateway.writers.held += 1;
   gateway.clock.after(holdMs(gateway, writing, then), () => {
     touch(gateway, writing, { reach, then: 'done' })
       .then(() => refreshAfter(gateway, reach.refresh))
-      .catch((error: unknown) => gateway.ear.trouble('assertion', { error }));
+      .catch((error: unknown) => gateway.ear.trouble('assertion', { error }))
+      .finally(() => void (gateway.writers.held -= 1));
   });
 }
 

@@ -2,6 +2,7 @@
 // store says what a test wants it to say, and remembers what it was told to touch.
 import type { Epoch, Key, Seq } from '../../src/core/entry/entry.ts';
 import { Ledger } from '../../src/core/plan/ledger.ts';
+import { Outage } from '../../src/core/promise/outage.ts';
 import type { Config } from '../../src/core/rules/config.ts';
 import { compileFinder } from '../../src/core/rules/match.ts';
 import { parseRules } from '../../src/core/rules/parse.ts';
@@ -41,6 +42,7 @@ export interface Fake {
   readonly troubles: Trouble[];
   /** What the store says of itself. */
   state: StoreState;
+  heardAt: number;
   /** What the store answers to a touch. */
   touch: (touch: Touch) => Promise<Said>;
 }
@@ -65,6 +67,7 @@ export function fakeGateway(config: Config = configOf(RULES)): Fake {
     onSwept: () => undefined,
     onTouched: () => undefined,
     leaseMsMax: () => 0,
+    heardAt: () => fake.heardAt,
     close: () => Promise.resolve(),
   };
   const gateway: Gateway = {
@@ -91,8 +94,8 @@ export function fakeGateway(config: Config = configOf(RULES)): Fake {
     uncacheable: new Lately<Key>(clock, { forMs: 1000, keysMax: 10 }),
     newVariants: new Lately<string>(clock, { forMs: 1000, keysMax: 10 }),
     remembered: new Remembered(100),
-    outage: { since: undefined },
-    writers: { all: 0, byClient: new Map() },
+    outage: new Outage(),
+    writers: { all: 0, held: 0, byClient: new Map() },
     newId: () => 'id',
   };
   const fake: Fake = {
@@ -102,6 +105,7 @@ export function fakeGateway(config: Config = configOf(RULES)): Fake {
     refreshed: [],
     troubles: [],
     state: { kind: 'memory', state: 'ready' },
+    heardAt: -Infinity,
     touch: () => Promise.resolve(said),
   };
   return fake;

@@ -168,6 +168,12 @@ class Play {
   }
 }
 
+/** A machine that sleeps and then has its clock set back knows nothing of the time: not promised. */
+function apart(faults: Fault[]): Fault[] {
+  const sleeps = faults.some(({ name }) => name === 'paused');
+  return sleeps ? faults.filter(({ name }) => name !== 'wall-clock') : faults;
+}
+
 /** One to three kinds, such as may happen together. */
 function profile(world: World, among: readonly Fault[]): readonly Fault[] {
   const { chance } = world;
@@ -175,7 +181,7 @@ function profile(world: World, among: readonly Fault[]): readonly Fault[] {
   const count = Math.min(among.length, 1 + chance.below(3));
   const drawn = new Set<Fault>();
   while (drawn.size < count) drawn.add(chance.of(among));
-  const all = [...drawn];
+  const all = apart([...drawn]);
   const hard = all.some((one) => one.kills) && all.some((one) => one.loses);
   return hard ? all.filter((one) => one.lags !== true) : all;
 }

@@ -69,6 +69,7 @@ function owed({ instances, living, store, upstream }: Stage): string | undefined
     if (its.state().state !== 'ready') return `${host.name} has no lease`;
     if (flights.size > 0) return `${host.name} has flights`;
     if (writers.all > 0) return `${host.name} has writers`;
+    if (writers.held > 0) return `${host.name} holds writes`;
     if (remembered.pending) return `${host.name} remembers touches`;
     if (backlog.waiting + backlog.running > 0) return `${host.name} has refreshes`;
   }

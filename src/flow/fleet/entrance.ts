@@ -4,6 +4,7 @@
 import type { Epoch } from '../../core/entry/entry.ts';
 import { type Moment, since } from '../../core/promise/lease.ts';
 import { Watch } from '../../core/promise/watch.ts';
+import { momentOf } from '../moment.ts';
 import type { Clock } from '../ports.ts';
 import type { Ask } from './claim.ts';
 import type { Beats, Joining, Letter, MemberId, Message, Shared } from './shared.ts';
@@ -97,8 +98,4 @@ export class Entrance {
     this.#attempts += 1;
     return [...members, ...members].slice(from, from + Math.min(CALLED_AT_ONCE, members.length));
   }
-}
-
-export function momentOf(clock: Clock): Moment {
-  return { mono: clock.mono(), wall: clock.now() };
 }

@@ -12,6 +12,8 @@ export interface Fleet {
   trouble(): StoreTrouble | undefined;
   /** The longest lease that anybody may hold, as far as is known. */
   leaseMsMax(): number;
+  /** When the store last answered anything, in monotonic milliseconds. */
+  heardAt(): number;
   /** The rules in force changed, and what they make readable has been touched. */
   rules(rules: string): void;
   /** `clean`: what was kept may be trusted by whoever comes next. */
@@ -30,6 +32,7 @@ export function joinFleet(options: MemberOptions): Fleet {
     turns: member.turns,
     trouble: () => member.trouble(),
     leaseMsMax: () => member.leaseMsMax,
+    heardAt: () => member.heardAt,
     rules: (rules) => member.rules(rules),
     close: (clean) => member.close(clean),
   };

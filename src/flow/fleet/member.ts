@@ -4,10 +4,11 @@
 import type { Epoch } from '../../core/entry/entry.ts';
 import { since } from '../../core/promise/lease.ts';
 import type { Looked } from '../../core/promise/touches.ts';
+import { momentOf } from '../moment.ts';
 import type { Clock, StoreTrouble } from '../ports.ts';
 import { Acknowledging } from './acknowledging.ts';
 import { claim, type Mine } from './claim.ts';
-import { Entrance, momentOf } from './entrance.ts';
+import { Entrance } from './entrance.ts';
 import { Knowledge } from './knowledge.ts';
 import { Membership } from './membership.ts';
 import { FleetTurns } from './turns.ts';
@@ -84,6 +85,11 @@ export class Member {
   /** The longest lease that anybody may hold, as far as is known. */
   get leaseMsMax(): number {
     return this.#membership.leaseMsMax;
+  }
+
+  /** When the store last answered anything, in monotonic milliseconds. */
+  get heardAt(): number {
+    return this.#membership.heardAt;
   }
 
   /** Why the cache may not be used now; undefined if it may. */

@@ -3,9 +3,9 @@
 // under another.
 import type { Epoch } from '../../core/entry/entry.ts';
 import { type Moment, since } from '../../core/promise/lease.ts';
+import { momentOf } from '../moment.ts';
 import type { Clock } from '../ports.ts';
 import type { Ask } from './claim.ts';
-import { momentOf } from './entrance.ts';
 import type { Head, MemberId } from './shared.ts';
 
 export interface MembershipOptions {
@@ -28,6 +28,7 @@ export class Membership {
   /** When it was first seen to be young by this name. */
   #youngSeenAt = 0;
   #leaseMsMax: number;
+  #heardAt = -Infinity;
 
   constructor(options: MembershipOptions) {
     this.#o = options;
@@ -57,11 +58,17 @@ export class Membership {
     return this.#leaseMsMax;
   }
 
+  /** When the store last answered anything, in monotonic milliseconds. */
+  get heardAt(): number {
+    return this.#heardAt;
+  }
+
   /** Asks the store under this id, and takes note of what it says with every answer. */
   readonly ask: Ask = async (step) => {
     const me = this.#me;
     const joined = this.#joined;
     const heard = await step(me);
+    if (heard.kind === 'heard') this.#heardAt = this.#o.clock.mono();
     if (heard.kind === 'heard' && me === this.#me) {
       this.#note(heard.head);
       if (joined && this.#joined && !heard.head.member) this.rename();
