@@ -3,8 +3,6 @@ import t, { type Test } from 'tap';
 import { chaos, type ChaosOptions, type Report } from './chaos/chaos.ts';
 
 t.setTimeout(600_000);
-// Whatever a fault has left open must not keep it from ending.
-t.teardown(() => void setTimeout(() => process.exit(), 3000).unref());
 
 const SEED = Number(process.env['CHAOS_SEED'] ?? 7);
 /** Shared with other tests, the machine is not always there when an answer is due. */
@@ -14,8 +12,8 @@ const RECOVERED = 0.8;
 
 async function run(t: Test, change: Partial<ChaosOptions>): Promise<Report> {
   const report = await chaos({
-    seconds: 30, seed: SEED, topology: 'single', whenDown: 'refuse', instances: 3, clients: 20,
-    thinkMs: 80, holdMsMin: 0, holdMsMax: 3000, only: '', unfair: false,
+    seconds: 60, seed: SEED, topology: 'single', whenDown: 'refuse', instances: 3, clients: 50,
+    thinkMs: 200, holdMsMin: 0, holdMsMax: 3000, only: '', unfair: false,
     dense: true, tell: (line) => t.comment(line),
     ...change,
   });
@@ -42,7 +40,7 @@ t.test('a single Redis and refusing: nothing stale, whatever is cut off or kille
 });
 
 t.test('a single Redis and passing: nothing stale, whatever befalls all at once', async (t) => {
-  const report = await run(t, { whenDown: 'pass', seed: SEED + 1, dense: false });
+  const report = await run(t, { whenDown: 'pass', seed: SEED + 1, dense: false, seconds: 30 });
   holds(t, report);
   const { before, after, faults } = report.hitRatio;
   t.ok(faults > 0, 'hit ratios were taken');
@@ -52,7 +50,7 @@ t.test('a single Redis and passing: nothing stale, whatever befalls all at once'
 t.test('stale reads are seen where one is cut off and passes writes by the others', async (t) => {
   const report = await run(t, {
     whenDown: 'pass', unfair: true, only: 'one instance: connections hang', seconds: 18,
-    holdMsMin: 4000, holdMsMax: 5000, thinkMs: 40,
+    holdMsMin: 4000, holdMsMax: 5000, clients: 20, thinkMs: 40,
   });
   t.ok(report.stale > 0, 'stale reads are found where they must be');
   t.match(report.violations[0], /stale, seed \d+: gateway-\d GET .*\n.* had answered a write/);

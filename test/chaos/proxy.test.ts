@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { until } from '../redis.ts';
-import { Proxy } from './proxy.ts';
+import { Proxy, resetNow } from './proxy.ts';
 
 interface Client {
   readonly socket: Socket;
@@ -94,6 +94,16 @@ t.test('cut connections are reset, and new ones are taken', async (t) => {
   proxy.cut();
   await until(client.broken, { what: 'the client to be reset' });
   await roundTrip(t, proxy);
+});
+
+t.test('a socket that is just ending is closed by a reset as well', async (t) => {
+  const { port } = await echo(t);
+  const socket = connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  const closed = once(socket, 'close');
+  socket.end();
+  process.nextTick(resetNow, socket);
+  await closed;
 });
 
 t.test('while it refuses, new connections are reset and those that stand go on', async (t) => {

@@ -144,9 +144,18 @@ class Pair {
 
   reset(): void {
     for (const pump of Object.values(this.#pumps)) pump.stop();
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) resetNow(socket);
     this.#over();
   }
+}
+
+/**
+ * One that is ending is closed only: the loop refuses to reset it then, and its handle would be lost
+ * without being closed, so that the process could not end.
+ */
+export function resetNow(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 /** One direction of a connection: what waits, in order, and when the next of it may go. */

@@ -103,5 +103,3 @@ async function main(): Promise<void> {
 }
 
 await main();
-// Whatever a fault has left open must not keep it from ending.
-setTimeout(() => process.exit(), 3000).unref();
