@@ -12,7 +12,7 @@ import { FAULTS, faultNamed } from './sim/faults.ts';
 import { history } from './sim/history.ts';
 import { onAllProcessors, toldInFull } from './sim/run.ts';
 
-const HISTORIES = Number(process.env['EVERFRESH_HISTORIES'] ?? '3000');
+const HISTORIES = Number(process.env['EVERFRESH_HISTORIES'] ?? '100000');
 /** The first of them; with another, others are played. */
 const SEED = Number(process.env['EVERFRESH_SEED'] ?? '1000000');
 
