@@ -13,14 +13,16 @@ const GAP_MAX = 0.25;
 /** Of a lease: so often one looks. */
 const LOOKS = 0.1;
 const AGAIN_AFTER_MS = 50;
+/** Also where the store answers everything else: nobody waits for ever. */
+const TRIES_MAX = 300;
 const REMEMBERED_AGAIN_AFTER_MS = 200;
 
 /** Tries until it is said, or the store was seen to be out of reach for a whole lease. */
 export async function persist(gateway: Gateway, say: () => Promise<Said>): Promise<Said> {
   const { clock, outage } = gateway;
-  for (;;) {
+  for (let tries = 1; ; tries += 1) {
     const said = await say();
-    if (said.kind === 'said') return said;
+    if (said.kind === 'said' || tries === TRIES_MAX) return said;
     if (outage.seen(evidence(gateway)) >= longestLease(gateway) * LEASE_MARGIN) return said;
     watch(gateway);
     await new Promise<void>((resolve) => void clock.after(AGAIN_AFTER_MS, resolve));

@@ -100,6 +100,21 @@ t.test('an outage that is over, unnoticed, does not shorten the next one', async
   t.same(said, UNSAID);
 });
 
+t.test('a step that fails while the store answers all others is given up in the end', async (t) => {
+  const fake = fakeGateway(configOf(`lease: 2s\n${RULES}`));
+  let said: Said | undefined;
+  void persist(fake.gateway, () => {
+    fake.heardAt = fake.clock.mono();
+    return Promise.resolve(UNSAID);
+  }).then((result) => {
+    said = result;
+  });
+  await pass(fake, 10_000);
+  t.equal(said, undefined, 'not soon');
+  await pass(fake, 10_000);
+  t.same(said, UNSAID);
+});
+
 t.test('a step that is said at the second try is said', async (t) => {
   const fake = fakeGateway();
   const answers = [UNSAID, SAID];
