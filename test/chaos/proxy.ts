@@ -150,8 +150,8 @@ class Pair {
 }
 
 /**
- * One that is ending is closed only: the loop refuses to reset it then, and its handle would be lost
- * without being closed, so that the process could not end.
+ * One that is ending is closed only: the loop refuses to reset it then, and its handle would be
+ * lost without being closed, so that the process could not end.
  */
 export function resetNow(socket: Socket): void {
   if (socket.writableEnded) socket.destroy();

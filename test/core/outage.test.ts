@@ -4,8 +4,10 @@ import { Outage } from '../../src/core/promise/outage.ts';
 
 const GAP_MS = 500;
 
-/** Looks at it at these moments, each `[mono, wall, heardAt]`; says how long it took to be seen. */
-function seen(...looks: readonly (readonly [mono: number, wall: number, heardAt: number])[]): number {
+type Look = readonly [mono: number, wall: number, heardAt: number];
+
+/** Looks at it at these moments; says how long it was seen to last. */
+function seen(...looks: readonly Look[]): number {
   const outage = new Outage();
   let lasted = -1;
   for (const [mono, wall, heardAt] of looks) {
@@ -17,7 +19,7 @@ function seen(...looks: readonly (readonly [mono: number, wall: number, heardAt:
 t.test('it lasts from when it was first seen, by the monotonic clock', async (t) => {
   t.equal(seen([1000, 0, -1]), 0);
   t.equal(seen([1000, 0, -1], [1500, 500, -1], [2000, 1000, -1]), 1000);
-  t.equal(seen([1000, 0, 999], [1400, 400, 999]), 400, 'what was heard before it counts for nothing');
+  t.equal(seen([1000, 0, 999], [1400, 400, 999]), 400, 'what was heard before is over');
 });
 
 t.test('it begins anew where the store answered anything since', async (t) => {

@@ -1,5 +1,5 @@
-// The store is told of a write's steps, or the touch is remembered and nothing kept is used until it
-// has been told.
+// The store is told of a write's steps, or the touch is remembered, and nothing kept is used until
+// it has been told.
 import t from 'tap';
 import type { Epoch, Seq } from '../../src/core/entry/entry.ts';
 import type { Control, Known, Said } from '../../src/flow/ports.ts';

@@ -168,7 +168,7 @@ class Play {
   }
 }
 
-/** A machine that sleeps and then has its clock set back knows nothing of the time: not promised. */
+/** Who sleeps and then has the clock set back knows nothing of the time: not promised. */
 function apart(faults: Fault[]): Fault[] {
   const sleeps = faults.some(({ name }) => name === 'paused');
   return sleeps ? faults.filter(({ name }) => name !== 'wall-clock') : faults;
