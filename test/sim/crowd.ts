@@ -43,6 +43,7 @@ export class Clients {
 
   readBy(instance: Instance, path: string, end: (told: Told) => void, stays = false): void {
     const { world, check } = this.#o;
+    if (!instance.host.alive) return;
     const { chance } = world;
     const { name } = instance.host;
     const due = check.due(name);
@@ -64,10 +65,25 @@ export class Clients {
   }
 
   write(item: number): void {
-    const { world, check, stage, ackMs, apart } = this.#o;
+    const instance = this.#o.stage.any();
+    if (instance !== undefined) this.writeBy(instance, item);
+  }
+
+  /** Some read what others may still write past the store, which is just back. */
+  writeAndReadSoon(item: number): void {
+    const { world, stage } = this.#o;
+    for (const one of stage.living) {
+      world.after(world.chance.between(20, 250), () => this.writeBy(one, item));
+      for (let ms = 20; ms < 400; ms += 20) {
+        world.after(ms, () => this.readBy(one, `/items/${item}`, () => undefined));
+      }
+    }
+  }
+
+  writeBy(instance: Instance, item: number): void {
+    const { world, check, ackMs, apart } = this.#o;
     const { chance } = world;
-    const instance = stage.any();
-    if (instance === undefined) return;
+    if (!instance.host.alive) return;
     const { name } = instance.host;
     const path = `/items/${item}`;
     world.note(() => `a client of ${name} writes ${path}`);

@@ -52,7 +52,8 @@ export class DataLink {
     const sentAt = world.now;
     this.#at = Math.max(this.#at, world.now + store.latency(host));
     world.at(this.#at, () => {
-      const fails = store.state !== 'up' && store.state !== 'full';
+      const fails = (store.state !== 'up' && store.state !== 'full')
+        || store.trouble('away', host) > 0;
       const writable = store.server.role === 'primary' && store.state === 'up';
       const value = !fails && (writable || !writes) ? act() : none;
       const comesAt = world.now + store.latency(host);

@@ -16,6 +16,8 @@ export interface Fault {
   readonly lags?: true;
   /** Writes are passed by one that is cut off, of which only its own readers can know. */
   readonly passes?: true;
+  /** When it is over, some are back sooner than others, who still write past the store. */
+  readonly staggers?: true;
   /** Says how it is healed. */
   begin(stage: Stage): () => void;
 }
@@ -90,10 +92,13 @@ function killed(name: string, arm: (stage: Stage, kill: Kill) => () => void): Fa
 type Kill = (host: Parameters<Stage['kill']>[0]) => boolean;
 
 /** Ends its connections, and goes on with what it had then, under another history. */
-function restarted({ store }: Stage, hash: ReturnType<Stage['store']['server']['snapshot']>): void {
+function restarted(
+  { store }: Stage, hash: ReturnType<Stage['store']['server']['snapshot']>,
+  how: Parameters<Stage['store']['newHistory']>[0] = 'started',
+): void {
   store.endConnections();
   store.server.restore(hash);
-  store.newHistory();
+  store.newHistory(how);
   store.server.role = 'primary';
   store.state = 'up';
 }
@@ -131,14 +136,14 @@ export const FAULTS: readonly Fault[] = [
       if (store.state === 'hung') store.goOn();
     };
   }),
-  inStore('kill', (stage) => {
+  { ...inStore('kill', (stage) => {
     const { store } = stage;
     const kept = stage.world.chance.is(0.5) ? store.server.snapshot() : undefined;
     store.state = 'gone';
     store.endConnections();
     if (kept === undefined) store.data.flush();
     return () => restarted(stage, kept);
-  }),
+  }), staggers: true },
   inStore('roll-back', (stage) => {
     const before = stage.store.server.snapshot();
     return () => restarted(stage, before);
@@ -147,27 +152,36 @@ export const FAULTS: readonly Fault[] = [
     const { world, store } = stage;
     // What the replica had not heard of yet is lost.
     const replica = store.server.snapshot();
-    world.after(world.chance.between(0, 300), () => restarted(stage, replica));
+    world.after(world.chance.between(0, 300), () => restarted(stage, replica, 'promoted'));
     return undefined;
   }),
   inStore('demote', ({ store }) => {
     store.server.role = 'replica';
     return () => {
-      if (store.server.role === 'replica') store.newHistory();
+      const { role, about } = store.server;
+      if (role === 'replica') store.newHistory({ backTo: about.runId });
       store.server.role = 'primary';
     };
   }),
   inStore('promote-again', (stage) => {
     const { world, store } = stage;
-    const replica = store.server.snapshot();
-    world.after(world.chance.between(0, 200), () => restarted(stage, replica));
-    const demoted = world.after(world.chance.between(500, 2500), () => {
-      store.server.role = 'replica';
-    });
-    return () => {
-      demoted.live = false;
-      restarted(stage, world.chance.is(0.5) ? replica : store.server.snapshot());
+    const { runId } = store.server.about;
+    // The other one had heard all; what is lost is what was written there.
+    const first = store.server.snapshot();
+    restarted(stage, first, 'promoted');
+    let back = false;
+    const goBack = (): void => {
+      if (back) return;
+      back = true;
+      const its = world.chance.is(0.5) ? first : store.server.snapshot();
+      restarted(stage, its, { backTo: runId });
     };
+    world.after(world.chance.between(300, 2500), () => {
+      if (back) return;
+      store.server.role = 'replica';
+      world.after(world.chance.between(0, 800), goBack);
+    });
+    return goBack;
   }),
   inStore('flush', ({ store }) => {
     store.server.hash = undefined;
@@ -181,7 +195,11 @@ export const FAULTS: readonly Fault[] = [
   inStore('evict-entry', ({ store, world }) => {
     const { entries } = store.data;
     for (const key of [...entries.keys()]) if (world.chance.is(0.6)) entries.delete(key);
-    return undefined;
+    // There is no room: what is put there does not stay for long.
+    store.data.onPut = (key) => {
+      if (world.chance.is(0.6)) world.after(world.chance.between(0, 30), () => entries.delete(key));
+    };
+    return () => void (store.data.onPut = undefined);
   }, false),
   inState('out-of-memory', 'full'),
   inState('loading', 'loading'),
@@ -197,8 +215,9 @@ export const FAULTS: readonly Fault[] = [
     name: 'cut-off', reaches: 'nobody', passes: true,
     begin(stage) {
       const { store } = stage;
-      store.troubles.set('cut', { victim: stage.any()?.host, amount: 1 });
-      return () => void store.troubles.delete('cut');
+      // Nothing arrives any more, and nobody says so.
+      store.troubles.set('away', { victim: stage.any()?.host, amount: 1 });
+      return () => void store.troubles.delete('away');
     },
   },
   between('bus-lost', [0.1, 1], 'nobody'),

@@ -142,6 +142,8 @@ class Play {
     if (ofAll && (this.#outages > 0 || world.now < this.#outageEndedAt + NOTICED_MS)) return;
     if (ofAll) this.#outages += 1;
     world.note(() => `${fault.name} begins`);
+    const staggers = fault.staggers === true && world.chance.is(0.4);
+    if (staggers) for (const one of this.#stage.living) this.#clients.writeBy(one, item);
     const healed = fault.begin(this.#stage);
     let over = false;
     const heal = (): void => {
@@ -153,6 +155,7 @@ class Play {
         this.#outages -= 1;
         this.#outageEndedAt = world.now;
       }
+      if (staggers) this.#clients.writeAndReadSoon(item);
       for (let i = 0; i < 3; i += 1) {
         world.after(world.chance.between(0, 600), () => {
           this.#clients.read(this.#clients.pathOf(item));
@@ -160,7 +163,7 @@ class Play {
       }
     };
     this.#healed.push(heal);
-    world.after(lastsMs, heal);
+    world.after(staggers ? Math.max(lastsMs, 2800) : lastsMs, heal);
   }
 
   #anyItem(): number {

@@ -11,16 +11,18 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 function mutate(name: string): () => boolean {
   const mutant = MUTANTS.find((one) => one.name === name);
   if (mutant === undefined) throw new Error(`there is no mutant ${name}`);
-  const { file, find, replace } = mutant;
+  const { file, changes } = mutant;
   let done = false;
   registerHooks({
     load(url, context, next) {
       const loaded = next(url, context);
       if (!url.startsWith('file:') || fileURLToPath(url) !== root + file) return loaded;
       const text = Buffer.from(loaded.source as Uint8Array).toString();
-      if (text.split(find).length !== 2) throw new Error(`${name}: ${file} has changed`);
       done = true;
-      return { ...loaded, source: text.replace(find, () => replace) };
+      return { ...loaded, source: changes.reduce((before, [find, replace]) => {
+        if (before.split(find).length !== 2) throw new Error(`${name}: ${file} has changed`);
+        return before.replace(find, () => replace);
+      }, text) };
     },
   });
   return () => done;

@@ -144,7 +144,7 @@ export class Network implements Shared {
     });
     const { generation } = store;
     world.after(store.latency(host) * 3, () => store.arrive(generation, () => {
-      if (store.state === 'gone' || !one.open || !host.alive) return;
+      if (store.state === 'gone' || this.#away || !one.open || !host.alive) return;
       store.listening.add(one);
       world.after(store.latency(host), () => host.enter(() => {
         cancel();
@@ -166,6 +166,12 @@ export class Network implements Shared {
     this.up = false;
     this.#hangUp();
     this.#o.store.connected.delete(this.#connected);
+  }
+
+  /** Nothing goes to the store or comes from it. */
+  get #away(): boolean {
+    const { store, host } = this.#o;
+    return store.trouble('away', host) > 0;
   }
 
   get #server(): SimStore['server'] {
@@ -192,7 +198,7 @@ export class Network implements Shared {
     const { world } = store;
     this.#arriveAt = Math.max(this.#arriveAt, world.now + store.latency(host));
     const generation = this.#generation;
-    world.at(this.#arriveAt, () => store.arrive(generation, run, hung));
+    if (!this.#away) world.at(this.#arriveAt, () => store.arrive(generation, run, hung));
     return this.#arriveAt - world.now;
   }
 
@@ -214,7 +220,7 @@ export class Network implements Shared {
     };
     this.#pending.add(call);
     const takes = this.#send(() => this.#carriedOut(call, me, act, done), () => this.#late(call));
-    if (takes > budgetMs) this.#late(call);
+    if (takes > budgetMs || this.#away) this.#late(call);
     return promise;
   }
 
@@ -231,7 +237,7 @@ export class Network implements Shared {
       store.world.note(() => `  store: ${name} of ${me}`);
       if (store.has('answer-repeated', host)) reply = act({ ...by, fresh: store.freshEpoch() });
       store.onStep?.(name, host);
-      if (store.has('answer-lost', host)) {
+      if (this.#away || store.has('answer-lost', host)) {
         this.#late(call);
         return;
       }
@@ -307,7 +313,7 @@ export class Network implements Shared {
     store.world.after(store.latency(host) * 2, () => host.enter(() => {
       this.#probing = false;
       const { state } = store;
-      if (state === 'gone' || state === 'hung' || state === 'loading') {
+      if (this.#away || state === 'gone' || state === 'hung' || state === 'loading') {
         this.#probeLater();
         return;
       }

@@ -16,6 +16,7 @@ interface Turn {
 export class DataServer {
   readonly entries = new Map<Key, { readonly kept: Kept; readonly endsAt: number }>();
   readonly turns = new Map<Key, Turn>();
+  onPut: ((key: Key) => void) | undefined;
   readonly #now: () => number;
 
   /** `now`: the server's wall clock. */
@@ -41,6 +42,7 @@ export class DataServer {
     if (before?.kind === 'answer' && kept.kind === 'answer' && before.epoch === kept.epoch
       && before.asOf > kept.asOf) return;
     this.entries.set(kept.key, { kept, endsAt: this.#now() + lifeMs });
+    this.onPut?.(kept.key);
   }
 
   takeTurn(

@@ -41,6 +41,8 @@ export class ControlServer {
   role: 'primary' | 'replica' = 'primary';
   /** The history's id: `master_replid`. */
   replid = 'history-0';
+  /** What else it tells of itself, and nothing can be bound to. */
+  readonly about = { replid2: '', runId: 'run-0', failovers: 0, asked: 0 };
   hash: Hash | undefined;
   readonly #publish: Publish;
   readonly #pages: number;
@@ -48,6 +50,10 @@ export class ControlServer {
   constructor({ publish, pages }: ServerOptions) {
     this.#publish = publish;
     this.#pages = pages;
+  }
+
+  get #history(): string {
+    return this.replid;
   }
 
   snapshot(): Hash | undefined {
@@ -231,7 +237,8 @@ export class ControlServer {
   #step<Said>(caller: Caller, act: (hash: Hash) => Said): Reply<Said> {
     if (this.role === 'replica') return { kind: 'error', error: 'READONLY' };
     const found = this.hash;
-    const ours = found?.replid === this.replid;
+    this.about.asked += 1;
+    const ours = found?.replid === this.#history;
     if (ours && Number(found.format) > Number(FORMAT)) return { kind: 'error', error: 'NEWER' };
     const said = act(ours && found.format === FORMAT ? found : this.#begin(caller));
     const { epoch, seq, young, leaseMs, beats } = this.hash!;
@@ -244,7 +251,7 @@ export class ControlServer {
     this.hash = hash;
     hash.format = FORMAT;
     hash.epoch = fresh as Epoch;
-    hash.replid = this.replid;
+    hash.replid = this.#history;
     hash.young = fresh;
     hash.leaseMs = leaseMs;
     hash.members = [me];

@@ -9,7 +9,7 @@ import type { World } from './world.ts';
 
 /** What may be wrong between instances and the store. */
 export type TroubleKind =
-  | 'slow' | 'answer-lost' | 'answer-repeated' | 'cut'
+  | 'slow' | 'answer-lost' | 'answer-repeated' | 'cut' | 'away'
   | 'bus-lost' | 'bus-delayed' | 'bus-reordered' | 'bus-repeated';
 
 export interface Trouble {
@@ -66,10 +66,18 @@ export class SimStore {
     return `epoch-${this.#epochs}`;
   }
 
-  /** Its history is another from now on. */
-  newHistory(): void {
+  /**
+   * Its history is another from now on: since it was started again, since another server is the
+   * primary now, or since the one of this run is it again.
+   */
+  newHistory(how: 'started' | 'promoted' | { readonly backTo: string }): void {
+    const { server, server: { about } } = this;
     this.#histories += 1;
-    this.server.replid = `history-${this.#histories}`;
+    about.replid2 = how === 'started' ? '' : server.replid;
+    about.runId = typeof how === 'string' ? `run-${this.#histories}` : how.backTo;
+    if (how === 'started') about.asked = 0;
+    else about.failovers += 1;
+    server.replid = `history-${this.#histories}`;
   }
 
   /** How much of this trouble a host has; 0 for none. */
@@ -142,7 +150,7 @@ export class SimStore {
     const later = delayed > 0 ? world.chance.between(0, delayed) : 0;
     const at = Math.max(one.lastAt, world.now + takes + later);
     if (this.troubles.size > 0) {
-      if (this.has('bus-lost', host)) {
+      if (this.trouble('away', host) > 0 || this.has('bus-lost', host)) {
         world.note(() => `bus loses ${describe(message)} for ${host.name}`);
         return;
       }
