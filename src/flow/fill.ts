@@ -1,12 +1,13 @@
 // Fetches what the cache lacks, gives it to who asked first, and keeps it if HTTP, the operator and
 // the promise allow. An answer is judged by what was known before its fetch began, so one that a
 // write outran is born invalid, however late it comes.
-import type { Entry, Epoch, Key, Seq } from '../core/entry/entry.ts';
+import type { Entry, Epoch, Kept, Key, Seq } from '../core/entry/entry.ts';
+import { combined, completed } from '../core/entry/parts.ts';
 import { reusableOnError } from '../core/entry/reusing.ts';
 import { entryOf, judgeHead, type Received, type Terms } from '../core/entry/storing.ts';
 import { freshen, validatorsFor } from '../core/http/conditional.ts';
 import { type Fields, hasField } from '../core/http/message.ts';
-import type { Cacheable } from '../core/key/meaning.ts';
+import { type Cacheable, variantKey } from '../core/key/meaning.ts';
 import { traceFields } from '../core/key/shown.ts';
 import { valid } from '../core/promise/validity.ts';
 import type { NotKeptBecause } from '../core/verdict.ts';
@@ -30,6 +31,8 @@ export interface FillOrder {
   /** By which fields variants of this key were told apart so far. */
   readonly names: readonly string[];
   readonly cause: FetchCause;
+  /** Asked for is this part (a Range field's value); a whole answer that comes instead is kept so. */
+  readonly part?: { readonly range: string; readonly whole: Pick<FillOrder, 'meaning' | 'names'> };
   /** Where instances that lack the same take turns; undefined: it is fetched whoever else does. */
   readonly turn?: Key;
   /** Of the reader's request, to be followed by. */
@@ -107,6 +110,7 @@ async function fetchAndKeep(
       ...traceFields(order.requestFields),
       ...(id === undefined || hasField(recipe.fields, 'x-request-id') ? [] : ['X-Request-Id', id]),
       ...validators,
+      ...(order.part === undefined ? [] : ['Range', order.part.range]),
       ...host,
       ...(recipe.secure === true ? ['X-Forwarded-Proto', 'https'] : []),
       'Via', '1.1 everfresh',
@@ -141,13 +145,16 @@ interface Timing {
 /** Judges an answer by its head, and gathers its body where it may be kept. */
 export async function gather(
   gateway: Gateway,
-  { order, fetched, timing }: { order: FillOrder; fetched: FetchedAnswer; timing: Timing },
+  { order: given, fetched, timing }: { order: FillOrder; fetched: FetchedAnswer; timing: Timing },
   land: (landing: Landing) => void,
 ): Promise<First> {
+  const whole = fetched.status === 206 ? undefined : given.part?.whole;
+  const order = whole === undefined ? given : { ...given, ...whole };
   const { meaning } = order;
   const { config } = gateway.live;
   const received = receivedOf(gateway, order, fetched, timing);
-  const judged = sparesStale(order, received) ?? judgeHead(meaning, received, config);
+  const judged = sparesStale(order, received)
+    ?? judgeHead(meaning, received, config, order.part !== undefined);
   const declared = declaredLength(fetched.fields);
   if (judged.kind === 'no' || declared > meaning.rule.maxBodyBytes) {
     const because = judged.kind === 'no' ? judged.because : 'too-large';
@@ -260,9 +267,29 @@ async function keep(
   if (valid(entry, after).kind === 'invalid') return answer(false, 'outrun');
   if (after.held) return answer(true, 'held');
   if (crowded(gateway, meaning, entry)) return answer(true, 'too-many-variants');
-  for (const kept of made.kept) await gateway.store.entries.put(kept);
+  const all = order.part === undefined ? made.kept : await withParts(gateway, order, made.kept);
+  for (const kept of all) await gateway.store.entries.put(kept);
   gateway.ear.kept(entry);
   return answer(true, 'stored');
+}
+
+// A part is kept together with the one that is there, and as a whole answer once nothing lacks.
+async function withParts(
+  gateway: Gateway, { part, requestFields }: FillOrder, kept: readonly Kept[],
+): Promise<readonly Kept[]> {
+  const entry = kept.at(-1)!;
+  if (entry.kind !== 'answer' || entry.status !== 206) return kept;
+  const before = await gateway.store.entries.get(entry.key);
+  const known = await gateway.store.control.look(entry.tags);
+  const there = before?.kind === 'answer' && known.kind === 'known'
+    && valid(before, known).kind === 'valid';
+  const joined = (there ? combined(before, entry) : undefined) ?? entry;
+  const { key } = part!.whole.meaning;
+  const names = kept.flatMap((one) => (one.kind === 'vary' ? one.names : []));
+  const whole = completed(joined, variantKey(key, names, requestFields));
+  const rest = kept.slice(0, -1);
+  if (whole === undefined) return [...rest, joined];
+  return [...rest.map((one) => ({ ...one, key })), whole];
 }
 
 // New variants of a route are bounded in number and by the minute, so that nobody can push out what

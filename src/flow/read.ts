@@ -3,13 +3,15 @@
 // everybody who asks for the same, and keep. Never waits for anything but the store's budget and
 // the upstream.
 import { clientWants, type ClientWants } from '../core/http/client-directives.ts';
-import { hasField } from '../core/http/message.ts';
+import { field, hasField } from '../core/http/message.ts';
+import { askedRange } from '../core/http/range.ts';
 import { type Cacheable, meaningOf } from '../core/key/meaning.ts';
 import type { PassBecause } from '../core/verdict.ts';
 import { fetchTogether } from './crowd.ts';
 import type { Asked, Gateway, Told } from './gateway.ts';
 import { hit } from './hit.ts';
 import { type Found, lookAside } from './look.ts';
+import { readPart } from './part.ts';
 import { pass, problemTold } from './pass.ts';
 import { judgingPass, keepingPass } from './telling.ts';
 
@@ -33,8 +35,13 @@ export async function read(gateway: Gateway, asked: Asked): Promise<Told> {
   if (around === 'credentials') return keepingPass(gateway, asked, { meaning, found });
   if (around === 'uncacheable-lately') return judgingPass(gateway, asked, { meaning });
   if (around !== undefined) return pass(gateway, asked, { because: around, route });
+  if (asksForPart(asked)) return readPart(gateway, asked, { meaning, found, wants });
   return fetchTogether(gateway, asked, { meaning, found, wants });
 }
+
+// How long the answer is nobody knows yet; what asks for no part of any is no range.
+const asksForPart = ({ method, fields }: Asked): boolean => method === 'GET'
+  && askedRange(field(fields, 'range'), Number.MAX_SAFE_INTEGER).kind === 'parts';
 
 /** Why a request that the cache cannot answer does not fill it either. */
 function goesAround(
@@ -44,7 +51,8 @@ function goesAround(
 ): PassBecause | undefined {
   if (meaning.asking !== 'none' && meaning.rule.per !== 'everyone') return 'credentials';
   if (asked.method === 'HEAD') return 'safe-method';
-  if (hasField(asked.fields, 'range')) return 'request-range';
+  // A part of what the client may have in another version is the upstream's to judge.
+  if (asksForPart(asked) && hasField(asked.fields, 'if-range')) return 'request-range';
   if (wants?.noStore) return 'request-no-store';
   if (gateway.uncacheable.count(found.key) > 0) return 'uncacheable-lately';
   return undefined;

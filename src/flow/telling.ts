@@ -1,10 +1,12 @@
 // Gives a reader what was found or fetched: conditional requests are answered here, readers are
 // entered in the ledger, and an answer that was passed is kept where the upstream calls it public.
 import type { Entry } from '../core/entry/entry.ts';
+import { extentOf } from '../core/entry/parts.ts';
 import { judgeHead } from '../core/entry/storing.ts';
 import { evaluateConditional, notModifiedFields } from '../core/http/conditional.ts';
 import { currentAge } from '../core/http/freshness.ts';
-import { type Fields, hasField, keepFields } from '../core/http/message.ts';
+import { field, type Fields, hasField, keepFields } from '../core/http/message.ts';
+import { askedRange, ifRangeHolds, partial, unsatisfiableFields } from '../core/http/range.ts';
 import { forwardedFields } from '../core/key/forwarded.ts';
 import type { Cacheable } from '../core/key/meaning.ts';
 import { shownWithCredentials } from '../core/key/shown.ts';
@@ -29,24 +31,52 @@ export function fromEntry(
 ): Told {
   const { route } = meaning;
   const { clock } = gateway;
-  if (inUse) gateway.ledger.read(entry, meaning, clock.mono());
+  // A part is not fetched again after a write: nobody knows which one will be asked for.
+  if (inUse && entry.status !== 206) gateway.ledger.read(entry, meaning, clock.mono());
   const now = clock.now();
   const ageMs = currentAge(entry, now);
-  const same = evaluateConditional(asked.fields, asked.method, entry, now) === 'not-modified';
+  const given = representation(asked, entry, now);
   const fields = dressed(gateway, asked, {
-    fields: same ? notModifiedFields(entry.fields) : entry.fields,
+    fields: given.fields,
     verdict,
     route,
     // RFC 9111 §5.1: an answer that was fetched for this very request has no age of ours.
     ...(isOwnFetch(verdict) ? {} : { ageMs }),
   });
-  if (same) {
-    const unchanged = { status: 304, reason: 'Not Modified', fields, body: undefined };
-    return answer(unchanged, verdict, meaning);
+  const body = asked.method === 'HEAD' ? undefined : given.body;
+  return answer({ ...given, fields, body }, verdict, meaning);
+}
+
+interface Given {
+  readonly status: number;
+  readonly reason: string;
+  readonly fields: Fields;
+  readonly body: Uint8Array | undefined;
+}
+
+/** What of an entry is given: all, some parts, or that nothing has changed (RFC 9110 §13.2.2). */
+function representation(asked: Asked, entry: Entry, now: number): Given {
+  const { status, reason, fields, body } = entry;
+  if (evaluateConditional(asked.fields, asked.method, entry, now) === 'not-modified') {
+    return {
+      status: 304, reason: 'Not Modified', fields: notModifiedFields(fields), body: undefined,
+    };
   }
-  const { status, reason } = entry;
-  const body = asked.method === 'HEAD' ? undefined : entry.body;
-  return answer({ status, reason, fields, body }, verdict, meaning);
+  // RFC 9110 §14.2: "A server MUST ignore a Range header field received with a request method that
+  // is unrecognized or for which range handling is not defined."
+  const range = asked.method === 'GET' ? field(asked.fields, 'range') : undefined;
+  const extent = range === undefined ? undefined : extentOf(entry);
+  if (extent === undefined || !ifRangeHolds(asked.fields, fields, now)) {
+    return { status, reason, fields, body };
+  }
+  const wanted = askedRange(range, extent.complete);
+  if (wanted.kind === 'unsatisfiable') {
+    const told = unsatisfiableFields(fields, extent.complete);
+    return { status: 416, reason: 'Range Not Satisfiable', fields: told, body: undefined };
+  }
+  const part = wanted.kind === 'parts' ? partial(wanted, { fields, ...extent }) : undefined;
+  if (part === undefined) return { status, reason, fields, body };
+  return { ...part, reason: 'Partial Content' };
 }
 
 /** An answer that still comes; it is all there is for a client whose own copy is not the same. */

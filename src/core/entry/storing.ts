@@ -26,8 +26,16 @@ export type Terms =
   | { readonly kind: 'store'; readonly terms: StorageTerms; readonly vary: readonly string[] }
   | { readonly kind: 'no'; readonly because: NotKeptBecause };
 
-/** Judges by the head alone, so that what is not kept need not be gathered. */
-export function judgeHead(meaning: Cacheable, received: Received, config: Config): Terms {
+/**
+ * Judges by the head alone, so that what is not kept need not be gathered. `part`: one was asked
+ * for.
+ */
+export function judgeHead(
+  meaning: Cacheable,
+  received: Received,
+  config: Config,
+  part = false,
+): Terms {
   const { status } = received.response;
   // The upstream wants to know who asks, so that this is no answer for everyone.
   if (meaning.rule.per === 'everyone' && (status === 401 || status === 403)) {
@@ -40,6 +48,7 @@ export function judgeHead(meaning: Cacheable, received: Received, config: Config
     rule: meaning.rule,
     credentials: meaning.asking,
     clientDirectives: config.clientDirectives,
+    part,
     requestedAt: received.requestedAt,
     receivedAt: received.receivedAt,
   });

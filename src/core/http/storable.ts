@@ -6,6 +6,7 @@ import { freshness, heuristicallyCacheable, initialAge } from './freshness.ts';
 import {
   endToEnd, field, type Fields, hasField, keepFields, type ResponseHead,
 } from './message.ts';
+import { bringsSpan } from './range.ts';
 import type { ReadRule } from '../rules/config.ts';
 import type { NotKeptBecause } from '../verdict.ts';
 
@@ -19,6 +20,8 @@ export interface StorableQuestion {
   /** What the request said of who is asking: nothing, Authorization alone, or anything else. */
   readonly credentials: 'none' | 'authorization' | 'other';
   readonly clientDirectives?: 'honour' | 'ignore';
+  /** A part was asked for, so that one may be kept, as such. */
+  readonly part?: boolean;
   /** Wall-clock milliseconds. */
   readonly requestedAt: number;
   readonly receivedAt: number;
@@ -81,11 +84,16 @@ function refusedByRequest(question: StorableQuestion): NotKeptBecause | undefine
 }
 
 function refusedByStatus(
-  { method, response: { status } }: StorableQuestion,
+  { method, part, response: { status, fields } }: StorableQuestion,
   said: CacheControl,
 ): NotKeptBecause | undefined {
   // RFC 9111 §3: "the request method is understood by the cache". A HEAD's answer has no content.
-  if (status === 206 || method !== 'GET') return 'partial-answer';
+  if (method !== 'GET') return 'partial-answer';
+  // RFC 9111 §3.3: "A cache MUST NOT store incomplete or partial-content responses if it does not
+  // support the Range and Content-Range header fields". Of several parts in one body none is kept.
+  if (status === 206) {
+    return part === true && bringsSpan(fields) !== undefined ? undefined : 'partial-answer';
+  }
   // RFC 9111 §3: "the response status code is final"; a 304 updates what is kept, and is not kept.
   if (status < 200 || status === 304) return 'status';
   // RFC 9111 §3: "if the response status code is 206 or 304, or the must-understand cache directive

@@ -95,6 +95,11 @@ export function variantKey(primary: Key, names: readonly string[], fields: Field
   return hashParts(parts);
 }
 
+/** Where parts of an answer stand that was never there whole (RFC 9111 §3.3). */
+export function partsOf(meaning: Cacheable): Cacheable {
+  return { ...meaning, key: hashParts([KEY_FORMAT, 'part', meaning.key]) };
+}
+
 // The upstream's address is part of it, so that services that share a store by mistake, or follow
 // one another, never answer for each other.
 function primaryKey(rule: ReadRule, recipe: Recipe, upstream: string): Key {
