@@ -1,4 +1,5 @@
 // What a write is about to reach, before it is forwarded and again when its answer is known.
+import { invalidatedGroups } from '../core/http/groups.ts';
 import { alsoInvalidated } from '../core/http/invalidation.ts';
 import type { Fields } from '../core/http/message.ts';
 import {
@@ -88,7 +89,10 @@ function reachBy({ config, finder }: Live, { asked, body, answer, bytes }: Excha
       responseFields: answer?.fields,
       responseBody: answer && reads.response ? read(bytes, answer.fields) : undefined,
     },
-    also: answer && alsoInvalidated({ ...asked, upstreamOrigin: origin }, answer.fields),
+    named: answer && {
+      paths: alsoInvalidated({ ...asked, upstreamOrigin: origin }, answer.fields),
+      groups: invalidatedGroups(answer.fields),
+    },
   });
 }
 

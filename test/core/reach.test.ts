@@ -1,7 +1,7 @@
 // What a write reaches, as tags: by its rule, by HTTP, by convention; wider where it cannot be
 // said.
 import t from 'tap';
-import { reachOf, readsBodies, writeRules } from '../../src/core/plan/reach.ts';
+import { type Named, reachOf, readsBodies, writeRules } from '../../src/core/plan/reach.ts';
 import { rulesHash, unwatched } from '../../src/core/plan/unwatched.ts';
 import type { Config } from '../../src/core/rules/config.ts';
 import { compileFinder } from '../../src/core/rules/match.ts';
@@ -21,10 +21,10 @@ interface Asked {
   readonly fields?: string[];
   readonly body?: unknown;
   readonly answer?: unknown;
-  readonly also?: string[];
+  readonly named?: Named;
 }
 
-function reach(config: Config, line: string, { fields = [], body, answer, also }: Asked = {}) {
+function reach(config: Config, line: string, { fields = [], body, answer, named }: Asked = {}) {
   const [method, target] = line.split(' ') as [string, string];
   const [path, query] = target.split('?', 2) as [string, string | undefined];
   const finder = compileFinder(config.routes);
@@ -38,7 +38,7 @@ function reach(config: Config, line: string, { fields = [], body, answer, also }
       requestBody: body === undefined ? undefined : { value: body },
       responseBody: answer === undefined ? undefined : { value: answer },
     },
-    ...(also === undefined ? {} : { also }),
+    ...(named === undefined ? {} : { named }),
   });
 }
 
@@ -80,9 +80,11 @@ t.test('the convention speaks where no rule does', async (t) => {
 });
 
 t.test('where the answer points is reached as well, without its query', async (t) => {
-  const { refresh, why } = reach(configOf(ROUTES), 'POST /posts', { also: ['/posts/8?x=1'] });
-  t.same([...refresh], ['/posts', '/posts/:id id=8']);
+  const named = { paths: ['/posts/8?x=1'], groups: ['hot'] };
+  const { refresh, why } = reach(configOf(ROUTES), 'POST /posts', { named });
+  t.same([...refresh], ['/posts', '/posts/:id id=8', 'tag:hot']);
   t.equal(why.get('/posts/:id id=8'), 'location');
+  t.equal(why.get('tag:hot'), 'cache-group');
 });
 
 t.test('a target that needs the answer widens until there is one', async (t) => {

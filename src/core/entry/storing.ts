@@ -1,6 +1,7 @@
 // Whether an answer may be kept, under which variant and which tags, and what the entry is then.
 import { createHash } from 'node:crypto';
 import { OWN_ETAG } from '../http/conditional.ts';
+import { cacheGroups } from '../http/groups.ts';
 import { field, type Fields, hasField, type ResponseHead } from '../http/message.ts';
 import { storable, type StorageTerms } from '../http/storable.ts';
 import { varyNames } from '../http/vary.ts';
@@ -176,12 +177,10 @@ function allTags(
 export function upstreamTags(fields: Fields): string[] {
   const spaced = `${field(fields, 'surrogate-key') ?? ''} ${field(fields, 'xkey') ?? ''}`;
   const listed = field(fields, 'cache-tag') ?? '';
-  const groups = field(fields, 'cache-groups') ?? '';
   const names = [
     ...spaced.split(/[\s,]+/),
     ...listed.split(',').map((name) => name.trim()),
-    ...[...groups.matchAll(/"((?:[^"\\]|\\.)*)"/g)]
-      .map(([, name]) => name!.replace(/\\(.)/g, '$1')),
+    ...cacheGroups(fields),
   ];
   return [...new Set(names.filter((name) => name !== ''))].map(extraTag);
 }

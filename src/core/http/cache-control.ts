@@ -2,6 +2,7 @@
 // can't be read is taken in its strictest sense; what follows from a directive is not decided here.
 import { field, type Fields } from './message.ts';
 import { isToken, listMembers, tokenOrQuoted } from './list.ts';
+import { dictionary } from './structured.ts';
 
 export interface CacheControl {
   readonly maxAgeMs?: number;
@@ -46,8 +47,44 @@ const NOTHING: CacheControl = {
 /** Of a message's fields, or of the field's value alone. */
 export function parseCacheControl(from: Fields | string | undefined): CacheControl {
   const value = typeof from === 'string' ? from : from && field(from, 'cache-control');
-  if (value === undefined) return NOTHING;
-  const given = directives(value);
+  return value === undefined ? NOTHING : read(directives(value));
+}
+
+/** A field that speaks to caches of one kind, before Cache-Control: from the nearest on. */
+const TARGETED = ['everfresh-cache-control', 'cdn-cache-control'] as const;
+
+/**
+ * What an answer says to this cache, and whether a targeted field says it. RFC 9213 §2.2: "select
+ * the first field (if any) with a valid, non-empty value"; then "Cache-Control and Expires header
+ * fields in that response" are not looked at.
+ */
+export function responseDirectives(fields: Fields): {
+  readonly said: CacheControl; readonly targeted: boolean;
+} {
+  for (const name of TARGETED) {
+    const given = targetedDirectives(field(fields, name));
+    if (given !== undefined) return { said: read(given), targeted: true };
+  }
+  return { said: parseCacheControl(fields), targeted: false };
+}
+
+// RFC 9213 §2.1: "Targeted fields are Dictionary Structured Fields". A duration of another type than
+// Integer can't be read, like one in Cache-Control that can't.
+function targetedDirectives(value: string | undefined): Map<string, Values> | undefined {
+  const members = value === undefined ? undefined : dictionary(value);
+  if (members === undefined || members.size === 0) return undefined;
+  const given = new Map<string, Values>();
+  for (const [name, member] of members) {
+    const [bare] = member;
+    if (bare === false) continue;
+    if (bare === true) given.set(name, [undefined]);
+    else if (typeof bare === 'string') given.set(name, [`"${bare.replace(/["\\]/g, '\\$&')}"`]);
+    else given.set(name, [typeof bare === 'number' ? String(bare) : '']);
+  }
+  return given;
+}
+
+function read(given: Map<string, Values>): CacheControl {
   const unreadable: string[] = [];
   const lasts = (name: string, key: string, strictest: number) => {
     const values = given.get(name);

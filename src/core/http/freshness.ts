@@ -1,6 +1,6 @@
 // How long an answer is fresh and how old it is (RFC 9111 §4.2), in milliseconds, by what the
 // upstream says. Never looks at what an operator says, nor at whether the answer may be kept.
-import { type CacheControl, deltaMs, parseCacheControl } from './cache-control.ts';
+import { deltaMs, responseDirectives } from './cache-control.ts';
 import { parseHttpDate } from './dates.ts';
 import { fieldLines, type Fields, type ResponseHead } from './message.ts';
 
@@ -29,7 +29,8 @@ export function heuristicallyCacheable(status: number): boolean {
 export function freshness(
   head: ResponseHead,
   receivedAt: number,
-  directives: CacheControl = parseCacheControl(head.fields),
+  { said: directives, targeted }: ReturnType<typeof responseDirectives>
+    = responseDirectives(head.fields),
 ): Freshness {
   // "If the cache is shared and the s-maxage response directive is present, use its value, or"
   if (directives.sMaxageMs !== undefined) {
@@ -42,7 +43,7 @@ export function freshness(
   // "If the Expires response header field is present, use its value minus the value of the Date
   // response header field (using the time the message was received if it is not present), or"
   const dateMs = dateOf(head.fields, 'date', receivedAt) ?? receivedAt;
-  if (fieldLines(head.fields, 'expires').length > 0) {
+  if (!targeted && fieldLines(head.fields, 'expires').length > 0) {
     // §5.3: "A cache recipient MUST interpret invalid date formats, especially the value "0", as
     // representing a time in the past".
     const expiresMs = dateOf(head.fields, 'expires', receivedAt) ?? dateMs;

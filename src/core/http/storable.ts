@@ -1,6 +1,6 @@
 // Whether a shared cache may keep an answer, for how long, and for whom (RFC 9111 §3), with the
 // operator's word over the upstream's freshness. Vary is judged in vary.ts; nothing is stored here.
-import { type CacheControl, parseCacheControl } from './cache-control.ts';
+import { type CacheControl, parseCacheControl, responseDirectives } from './cache-control.ts';
 import { validatorsFor } from './conditional.ts';
 import { freshness, heuristicallyCacheable, initialAge } from './freshness.ts';
 import {
@@ -44,7 +44,8 @@ export type Storable = StorageTerms | { readonly kind: 'no'; readonly because: N
 /** Judges by the heads alone. */
 export function storable(question: StorableQuestion): Storable {
   const { response, rule } = question;
-  const said = parseCacheControl(response.fields);
+  const directives = responseDirectives(response.fields);
+  const { said } = directives;
   const ttlMs = operatorsMs(rule, response.status);
   const shareable = shareableWith(said, rule, ttlMs !== undefined);
   const fields = storedFields(response.fields, said, rule);
@@ -57,7 +58,7 @@ export function storable(question: StorableQuestion): Storable {
   const initialAgeMs = initialAge(response, question.requestedAt, question.receivedAt);
   const stale = staleMs(said, rule, ttlMs !== undefined);
   const fresh = ttlMs === undefined
-    ? upstreamsMs(question, said)
+    ? upstreamsMs(question, directives)
     : { ms: ttlMs + initialAgeMs, because: 'upstream-not-fresh' as const };
   if (typeof fresh === 'string') return { kind: 'no', because: fresh };
   // What can be neither used nor revalidated is not worth its place.
@@ -179,9 +180,10 @@ function refusedByCredentials(
 // The upstream's lifetime, with what to say if it is of no use; or why there can be none.
 function upstreamsMs(
   { response, receivedAt }: StorableQuestion,
-  said: CacheControl,
+  directives: ReturnType<typeof responseDirectives>,
 ): { ms: number; because: NotKeptBecause } | NotKeptBecause {
-  const lifetime = freshness(response, receivedAt, said);
+  const { said } = directives;
+  const lifetime = freshness(response, receivedAt, directives);
   // RFC 9111 §3: "the response contains at least one of the following: a public response directive
   // […]; an Expires header field; a max-age response directive; if the cache is shared: an s-maxage
   // response directive; […] or a status code that is defined as heuristically cacheable".

@@ -19,6 +19,12 @@ export interface Finder {
   matchLoosely(path: string): Match[];
 }
 
+/** What a write's answer names beside its rules: same-origin paths, and groups (RFC 9875). */
+export interface Named {
+  readonly paths: readonly string[];
+  readonly groups: readonly string[];
+}
+
 export interface WriteRequest {
   readonly method: string;
   readonly path: string;
@@ -42,7 +48,7 @@ export interface Reach {
   readonly refresh: ReadonlySet<string>;
   /** Touched only. */
   readonly purge: ReadonlySet<string>;
-  /** Why each tag: the target's text, `own-path`, `location`, `convention`. */
+  /** Why each tag: the target's text, `own-path`, `location`, `cache-group`, `convention`. */
   readonly why: ReadonlyMap<string, string>;
 }
 
@@ -76,16 +82,16 @@ export function readsBodies(rules: WriteRules): { request: boolean; response: bo
 
 /**
  * The tags that a write reaches. Called before it is forwarded (no answer in `said`: targets that
- * need one widen), and again with the answer. `also`: same-origin paths that the answer names.
+ * need one widen), and again with the answer. `named`: by the answer.
  */
 export function reachOf(
   request: WriteRequest,
   write: WriteRules,
-  { config, finder, said, also = [] }: {
+  { config, finder, said, named }: {
     config: Config;
     finder: Finder;
     said: Omit<Said, 'params' | 'query'>;
-    also?: readonly string[] | undefined;
+    named?: Named | undefined;
   },
 ): Reach {
   const refresh = new Set<string>();
@@ -110,7 +116,8 @@ export function reachOf(
     for (const target of rule.purge) add(purge, tagsOf(target, all, config, finder), target.text);
   }
   byPath(request.path, 'own-path');
-  for (const target of also) byPath(target.split('?', 1)[0]!, 'location');
+  for (const target of named?.paths ?? []) byPath(target.split('?', 1)[0]!, 'location');
+  add(refresh, (named?.groups ?? []).map(extraTag), 'cache-group');
   if (config.conventions === 'rest' && write.rules.length === 0) {
     byPath(parentPath(request.path), 'convention');
   }
