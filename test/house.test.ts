@@ -66,8 +66,8 @@ function ring(path: string): number | undefined {
   return index === -1 ? undefined : index;
 }
 
-// These decide without looking at anything, and yaml does so as well.
-const CORE_MAY_IMPORT = ['node:crypto', 'yaml'];
+// These decide without looking at anything, and the parsers do so as well.
+const CORE_MAY_IMPORT = ['node:crypto', 'structured-headers', 'yaml'];
 
 /** Why this import is not allowed, or undefined. */
 function forbidden(from: string, name: string): string | undefined {

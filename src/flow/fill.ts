@@ -31,7 +31,7 @@ export interface FillOrder {
   /** By which fields variants of this key were told apart so far. */
   readonly names: readonly string[];
   readonly cause: FetchCause;
-  /** Asked for is this part (a Range field's value); a whole answer that comes instead is kept so. */
+  /** Asked for is this part (a Range field's value); a whole answer that comes is kept as such. */
   readonly part?: { readonly range: string; readonly whole: Pick<FillOrder, 'meaning' | 'names'> };
   /** Where instances that lack the same take turns; undefined: it is fetched whoever else does. */
   readonly turn?: Key;

@@ -42,7 +42,8 @@ t.test('what cannot be read, or is too much, asks for all of it', async (t) => {
   for (const value of [
     undefined, '', 'bytes', 'bytes=', 'bytes=,', 'items=0-1', 'bytes=a-b', 'bytes=4-2', 'bytes=--1',
     'bytes=1', 'bytes=0-1;2-3', 'bytes=0x1-2', 'bytes=+1-2', 'bytes=1.0-2', 'bytes=0-1,x',
-    'bytes=1234567890123456-', `bytes=${Array.from({ length: 17 }, (_, i) => `${2 * i}-${2 * i}`).join()}`,
+    'bytes=1234567890123456-',
+    `bytes=${Array.from({ length: 17 }, (_, i) => `${2 * i}-${2 * i}`).join()}`,
   ]) t.equal(asked(value), 'whole', String(value));
 });
 
@@ -101,9 +102,9 @@ t.test('If-Range holds by a strong tag, or by a date that is one', async (t) => 
   t.ok(holds(undefined));
   t.ok(holds('"v2"'));
   t.ok(holds(modified));
-  for (const value of ['"v1"', 'W/"v2"', 'v2', '', printHttpDate(NOW), printHttpDate(NOW - 61_000)]) {
-    t.notOk(holds(value), value);
-  }
+  for (const value of [
+    '"v1"', 'W/"v2"', 'v2', '', printHttpDate(NOW), printHttpDate(NOW - 61_000),
+  ]) t.notOk(holds(value), value);
   t.notOk(holds('"v2"', ['ETag', 'W/"v2"']));
   t.notOk(holds(modified, ['Last-Modified', modified, 'Date', modified]), 'of the same second');
   t.notOk(holds(modified, ['Last-Modified', modified]), 'nobody knows when it was sent');

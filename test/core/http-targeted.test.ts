@@ -13,7 +13,9 @@ function lifetime(fields: Fields): number | '-' {
 
 const CDN = 'CDN-Cache-Control';
 const OURS = 'Everfresh-Cache-Control';
-const EXPIRES = ['Date', 'Thu, 01 Jan 2026 00:00:00 GMT', 'Expires', 'Thu, 01 Jan 2026 00:01:00 GMT'];
+const EXPIRES = [
+  'Date', 'Thu, 01 Jan 2026 00:00:00 GMT', 'Expires', 'Thu, 01 Jan 2026 00:01:00 GMT',
+];
 
 t.test('the nearest targeted field that can be read speaks alone', async (t) => {
   for (const [what, fields, seconds] of [
@@ -52,7 +54,9 @@ t.test('groups are Strings of a List, each once, at most 32', async (t) => {
   t.same(groups('"a", "b c", "a", "q\\"", ""'), ['a', 'b c', 'q"']);
   t.same(groups('"a";x=1, token, 5, ("in" "ner")'), ['a'], 'only Strings count');
   t.same(cacheGroups(['Cache-Groups', '"a"', 'cache-groups', '"b"']), ['a', 'b']);
-  for (const invalid of ['"a', '"a",', '"a" "b"', '"é"', 'a"b"']) t.same(groups(invalid), [], invalid);
+  for (const invalid of ['"a', '"a",', '"a" "b"', '"é"', 'a"b"']) {
+    t.same(groups(invalid), [], invalid);
+  }
   t.equal(groups(Array.from({ length: 40 }, (_, i) => `"g${i}"`).join(', ')).length, 32);
   t.same(invalidatedGroups(['Cache-Group-Invalidation', '"a", "b"']), ['a', 'b']);
   t.same(invalidatedGroups(['Cache-Groups', '"a"']), []);

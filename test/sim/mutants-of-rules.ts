@@ -154,7 +154,8 @@ export const OF_RULES: readonly Mutant[] = [
   {
     name: 'own quarantine without a second touch', by: ['upstream-late'], seed: 4,
     file: 'src/flow/write-end.ts',
-    changes: [["if (!streaming && then !== 'done') touchAgainLater(gateway, writing, { reach, then });",
+    changes: [[
+      "if (!streaming && then !== 'done') touchAgainLater(gateway, writing, { reach, then });",
       '']],
   },
   {

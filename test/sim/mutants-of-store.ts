@@ -16,7 +16,10 @@ export const OF_STORE: readonly Mutant[] = [
     name: 'nobody waits in a store that has just started with nothing',
     by: ['kill'], onlyWith: 'kill', seed: 1, file: server,
     changes: [
-      ['    const hash = emptyHash();\n', '    const had = this.hash;\n    const hash = emptyHash();\n'],
+      [
+        '    const hash = emptyHash();\n',
+        '    const had = this.hash;\n    const hash = emptyHash();\n',
+      ],
       ['hash.young = fresh;',
         'hash.young = had === undefined && this.about.asked < 5 ? undefined : fresh;'],
     ],

@@ -14,8 +14,8 @@ export const OF_WAYS: readonly Mutant[] = [
       + '    Object.assign(at, momentOf(clock));']],
   },
   {
-    name: 'a step has no deadline once it has arrived', by: ['answer-lost'], onlyWith: 'answer-lost', seed: 1,
-    file: network,
+    name: 'a step has no deadline once it has arrived',
+    by: ['answer-lost'], onlyWith: 'answer-lost', seed: 1, file: network,
     changes: [["|| store.has('answer-lost', host)) {\n        this.#late(call);\n",
       "|| store.has('answer-lost', host)) {\n"]],
   },
@@ -128,7 +128,9 @@ export const OF_WAYS: readonly Mutant[] = [
   {
     name: 'a quarantine that is too short', by: ['upstream-late'], onlyWith: 'upstream-late',
     seed: 1, file: 'src/flow/write-end.ts',
-    changes: [['return Math.max(gateway.live.config.limits.quarantineMs, settleMs);', 'return 1000;']],
+    changes: [
+      ['return Math.max(gateway.live.config.limits.quarantineMs, settleMs);', 'return 1000;'],
+    ],
   },
   {
     name: 'an answer that breaks off is none', by: ['upstream-broken'],

@@ -19,7 +19,9 @@ function document(): { script: Parameters<typeof stage>[1]['script']; text: stri
         response.writeHead(204, {}).end();
         return;
       }
-      const common = { 'cache-control': 'max-age=60', etag: doc.etag, 'content-type': 'text/plain' };
+      const common = {
+        'cache-control': 'max-age=60', etag: doc.etag, 'content-type': 'text/plain',
+      };
       const found = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
       if (found === null) {
         response.writeHead(200, common).end(doc.text);
@@ -78,7 +80,7 @@ for (const form of FORMS) {
     t.equal(s.seen.length, 3);
   });
 
-  t.test(`${form}: parts that touch are kept as one, and are whole when nothing lacks`, async (t) => {
+  t.test(`${form}: parts that touch are one, and are whole when nothing lacks`, async (t) => {
     const doc = document();
     const s = await stage(t, { form, rules: RULES, script: doc.script! });
     await s.get('/doc', { range: 'bytes=0-4' });

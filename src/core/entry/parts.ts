@@ -23,14 +23,14 @@ export function completed(entry: Entry, key: Entry['key']): Entry | undefined {
 
 /**
  * Two parts as one; undefined where they are not of one representation or leave a gap. RFC 9111
- * §3.4: "A cache MAY combine these responses into a single stored response […] if they all share the
- * same strong validator". As old as the older one, under the tags of both.
+ * §3.4: "A cache MAY combine these responses into a single stored response […] if they all share
+ * the same strong validator". As old as the older one, under the tags of both.
  */
 export function combined(older: Entry, newer: Entry): Entry | undefined {
   const [one, other] = [extentOf(older), extentOf(newer)];
   const etag = etagOf(newer.fields);
   if (one === undefined || other === undefined || one.complete !== other.complete) return undefined;
-  if (etag === undefined || etag.startsWith('W/') || etag !== etagOf(older.fields)) return undefined;
+  if (etag?.startsWith('W/') !== false || etag !== etagOf(older.fields)) return undefined;
   if (older.epoch !== newer.epoch || older.status !== 206 || newer.status !== 206) return undefined;
   const first = Math.min(one.first, other.first);
   const end = Math.max(one.first + one.bytes.length, other.first + other.bytes.length);

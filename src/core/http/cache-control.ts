@@ -68,8 +68,8 @@ export function responseDirectives(fields: Fields): {
   return { said: parseCacheControl(fields), targeted: false };
 }
 
-// RFC 9213 §2.1: "Targeted fields are Dictionary Structured Fields". A duration of another type than
-// Integer can't be read, like one in Cache-Control that can't.
+// RFC 9213 §2.1: "Targeted fields are Dictionary Structured Fields". A duration of another type
+// than Integer can't be read, like one in Cache-Control that can't.
 function targetedDirectives(value: string | undefined): Map<string, Values> | undefined {
   const members = value === undefined ? undefined : dictionary(value);
   if (members === undefined || members.size === 0) return undefined;

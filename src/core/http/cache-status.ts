@@ -97,7 +97,8 @@ export const REASONS: Readonly<Record<Reason, string>> = {
   'credentials': 'The request says who is asking, and nothing says that the answer may be shared.',
   'path-not-canonical': 'The path is spelt in a way that may mean the same as another one.',
   'request-body': 'A read with a body is not answered from the cache.',
-  'request-range': 'The request asks for a part that the cache cannot give.',
+  'request-range':
+    'The request asks for a part of a version that the client names, which is not kept.',
   'uncacheable-lately': "This request's last answer could not be kept.",
   'no-touchable-route': 'The write reaches nothing that is cached.',
   'internal': 'everfresh ran into a fault of its own, which is counted and logged.',

@@ -1,5 +1,5 @@
-// Cache groups (RFC 9875): which groups an answer is in, and which ones a write's answer ends. A group
-// is of its origin, which here is the upstream; who may end it is decided elsewhere.
+// Cache groups (RFC 9875): which groups an answer is in, and which ones a write's answer ends. A
+// group is of its origin, which here is the upstream; who may end it is decided elsewhere.
 import { field, type Fields } from './message.ts';
 import { listOfStrings } from './structured.ts';
 

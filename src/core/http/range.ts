@@ -60,9 +60,9 @@ export function askedRange(value: string | undefined, complete: number): Asked {
     if (span.first <= span.last) spans.push(span);
   }
   const [one, ...others] = joined(spans);
-  // §14.1.2: "If a valid byte-range-set includes at least one range-spec that is either an int-range
-  // with a first-pos that is less than the current length of the selected representation or a
-  // suffix-range with a non-zero suffix-length, then the byte-range-set is satisfiable."
+  // §14.1.2: "If a valid byte-range-set includes at least one range-spec that is either an
+  // int-range with a first-pos that is less than the current length of the selected representation
+  // or a suffix-range with a non-zero suffix-length, then the byte-range-set is satisfiable."
   return one === undefined ? { kind: 'unsatisfiable' } : { kind: 'parts', spans: [one, ...others] };
 }
 
