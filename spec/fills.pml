@@ -11,7 +11,7 @@
    lag behind, than what the upstream showed when the read began. At rest, whatever is valid equals the upstream.
 
    Sizes: W0, W1 kinds of the two writers (OK, UNKNOWN, SETTLES), MASK1 the tags of the second (1 is A, 2 is B, 3 both),
-   R0, R1 readers on each instance; DIES, REPEATS, RELOADS, REFRESHES let these happen; FINE takes memory and store in two
+   R0, R1 readers on each instance; DIES, REPEATS (the first's touches), RELOADS, REFRESHES let these happen; FINE takes memory and store in two
    steps where they are one otherwise. The first writer has tag A. */
 #define OK 0
 #define UNKNOWN 1
@@ -87,7 +87,7 @@ inline touch(w, hold) {
 inline touchPerhapsTwice(w, hold) {
   touch(w, hold);
 #ifdef REPEATS
-  if :: touch(w, hold) :: skip fi
+  if :: w == 0 -> touch(w, hold) :: skip fi
 #endif
 }
 
@@ -243,9 +243,9 @@ died: skip
 }
 
 /* The other instance, when it has seen for a lease that the owner is gone. */
-#ifdef DIES
+#if defined(DIES) && !defined(NO_SWEEPER)
+#define SWEPT
 proctype Sweeper() {
-#ifndef NO_SWEEPER
   byte s;
   if :: (gone & 1) && (intents & 1) ->
 #ifdef EXPIRY_TOUCHES_NOTHING
@@ -257,7 +257,6 @@ proctype Sweeper() {
 #endif
      :: writing == 0 && !(gone & intents & 1)
   fi
-#endif
 }
 #endif
 
@@ -334,7 +333,7 @@ init {
     k = 0;
     do :: k < R1 -> run Reader(1); k++ :: else -> break od;
     k = 0;
-#ifdef DIES
+#ifdef SWEPT
     run Sweeper()
 #endif
   }

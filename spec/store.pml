@@ -110,7 +110,7 @@ end:
        !n[i].renewing && n[i].loaded && n[i].lease < LEASE && nfull(bus[i]) ->
        script(i);
        if :: n[i].loaded && (c.members & BIT(i)) ->
-             n[i].renewing = true; n[i].renewalLease = LEASE; bus[i]!PONG,c.epoch,c.seq
+             n[i].renewing = true; n[i].renewalLease = (c.young -> 0 : LEASE); bus[i]!PONG,c.epoch,c.seq
           :: else -> lose(i)
        fi
      }
