@@ -6,16 +6,19 @@ import { compileMatcher } from '../src/core/rules/match.ts';
 import { parseRules } from '../src/core/rules/parse.ts';
 import { printProblem } from '../src/core/rules/problem.ts';
 
+/** What else of a request is not plain. */
+interface Change {
+  readonly hasBody?: boolean;
+  readonly authority?: string;
+  readonly scheme?: 'http' | 'https';
+}
+
 export interface Rules {
   readonly config: Config;
   /** What a GET of this path and query means. */
-  asks(target: string, fields?: Fields, change?: {
-    hasBody?: boolean; authority?: string;
-  }): Meaning;
+  asks(target: string, fields?: Fields, change?: Change): Meaning;
   /** The same, where the test is about what may be cached. */
-  reads(target: string, fields?: Fields, change?: {
-    hasBody?: boolean; authority?: string;
-  }): Cacheable;
+  reads(target: string, fields?: Fields, change?: Change): Cacheable;
   /** The one read rule of a path of the file. */
   rule(pattern: string): ReadRule;
 }
@@ -26,13 +29,13 @@ export function rulesOf(yaml: string): Rules {
   const { config } = parsed;
   const match = compileMatcher(config.routes);
   const asks: Rules['asks'] = (target, fields = [], {
-    hasBody = false, authority = 'localhost',
+    hasBody = false, authority = 'localhost', scheme = 'http',
   } = {}) => {
     const at = target.indexOf('?');
     const path = at < 0 ? target : target.slice(0, at);
     const query = at < 0 ? undefined : target.slice(at + 1);
     return meaningOf({
-      method: 'GET', target, fields, path, query, authority, hasBody, scheme: 'http',
+      method: 'GET', target, fields, path, query, authority, hasBody, scheme,
     }, config, match);
   };
   return {

@@ -59,6 +59,7 @@ t.test('an answer arrives as old as its Date, its Age or the exchange make it', 
   t.equal(age(['Age', '7'], 2), 9);
   t.equal(age(['Age', '7', 'Date', at(-20)], 2), 20);
   t.equal(age(['Age', '7, 100']), 7, 'the first member');
+  t.equal(age(['Age', ' 7 , 100']), 7, 'without what is blank');
   t.equal(age(['Age', '7', 'Age', '100']), 7, 'the first line');
   for (const bad of ['-7', '7.5', '"7"', 'x', '', ',7', '7 8', '0x7']) {
     t.equal(age(['Age', bad]), 0, `"${bad}" is ignored`);

@@ -25,6 +25,7 @@ const alike = (name: string, a: string | undefined, b: string | undefined) => {
 
 t.test('a field that is absent is like none that is there', async (t) => {
   for (const name of ['x-a', 'accept', 'accept-encoding', 'accept-language']) {
+    t.equal(variantPart(name, []), '-');
     t.ok(alike(name, undefined, undefined));
     t.notOk(alike(name, undefined, ''), name);
     t.notOk(alike(name, undefined, '-'), name);
@@ -50,6 +51,7 @@ t.test('codings come down to a closed list', async (t) => {
     ['gzip;q=0, br', 'br, gzip;q=0'],
     ['gzip;q=0.000, gzip', 'gzip;q=0'],
     ['gzip;q=2', ''],
+    ['gzip;0q=.5', ''],
     ['gzip;q=x', ''],
     ['*', '*'],
     ['*;q=0', '*;q=0'],
@@ -57,6 +59,7 @@ t.test('codings come down to a closed list', async (t) => {
     ['identity, *;q=0', 'identity, *;q=0'],
     ['gzip, identity;q=0', 'gzip, identity;q=0'],
     ['gzip, x;q=0, *', 'gzip'],
+    ['gzip, x, *', 'gzip, *'],
   ];
   for (const [value, canonical] of rows) {
     t.equal(canonicalAcceptEncoding(value), canonical, value.slice(0, 40));
@@ -64,10 +67,25 @@ t.test('codings come down to a closed list', async (t) => {
   }
 });
 
+t.test('requests that ask for the same codings are alike', async (t) => {
+  t.equal(variantPart('accept-encoding', ['Accept-Encoding', 'gzip, br']), '=br, gzip');
+  t.ok(alike('accept-encoding', 'gzip, br', 'BR,gzip'));
+  t.notOk(alike('accept-encoding', 'gzip', 'br'));
+});
+
 t.test('media types and languages are compared by meaning', async (t) => {
   t.ok(alike('accept', 'text/HTML ; Level=1;q=1.0,a/b;q=0.50', 'text/html;level=1, a/b;q=0.5'));
   t.ok(alike('accept', 'a/b;q=0.5, c/d', 'c/d, a/b;q=0.5'));
   t.ok(alike('accept-language', 'de-CH,de;q=0.9', 'de-ch, de;q=0.9'));
+  t.equal(
+    variantPart('accept', ['Accept', 'A/B; V=X ;q=0.5,c/d']), '=c/d, a/b;v=X;q=0.5',
+    'a parameter’s value as it stands',
+  );
+  for (const one of ['a/b;q=1', 'a/b;q=1.', 'a/b;q=1.0', 'a/b;q=1.000']) {
+    t.ok(alike('accept', one, 'a/b'), one);
+  }
+  t.ok(alike('accept', 'a/b;q=0.', 'a/b;q=0'));
+  t.notOk(alike('accept', 'a/b;v=1', 'a/b;v=2'));
   t.notOk(alike('accept', 'a/b, c/d', 'c/d, a/b'), 'the order of equals may be a preference');
   t.notOk(alike('accept', 'a/b;q=0.5', 'a/b'));
   t.notOk(alike('accept', 'a/b;q=0', 'a/b'));
@@ -75,9 +93,13 @@ t.test('media types and languages are compared by meaning', async (t) => {
 });
 
 t.test('what cannot be read is like nothing but itself', async (t) => {
-  for (const value of ['a/b;q=7', 'a/b;q', 'a b', '"a', ';q=0.5', 'a/b;;']) {
+  for (const value of [
+    'a/b;q=7', 'a/b;q', 'a b', '"a', ';q=0.5', 'a/b;;', 'a/b;x y=1', 'a/b;q=0.5x', 'a/b;q=x0.5',
+    'a/b;q=0.1234', 'a/b;q=1.0000', 'a/b;q=10',
+  ]) {
     t.ok(alike('accept', value, value), value);
     t.match(variantPart('accept', ['accept', value]), /^!/, value);
   }
   t.notOk(alike('accept', ';q=0.5', '?;q=0.5'));
+  t.ok(alike('accept', ' a b ', 'a b'), 'and to itself between blanks');
 });

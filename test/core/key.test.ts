@@ -1,4 +1,5 @@
 // Keys: equal for requests that mean the same entry, different for all others.
+import { createHash } from 'node:crypto';
 import t from 'tap';
 import { variantKey } from '../../src/core/key/meaning.ts';
 import { rulesOf } from '../asking.ts';
@@ -33,6 +34,7 @@ t.test('no two different requests have one key', (t) => {
 t.test('case and order of field names and lines make no difference', (t) => {
   t.equal(key('/x', 'X-A', '1', 'X-B', '2'), key('/x', 'x-b', '2', 'x-a', '1'));
   t.equal(key('/x', 'x-a', '1', 'x-a', '2'), key('/x', 'x-a', '1, 2'));
+  t.equal(key('/x/1', 'x-m', '1', 'x-n', '2'), key('/x/1', 'X-N', '2', 'X-M', '1'));
   t.equal(key('/y', 'User-Agent', 'a'), key('/y', 'User-Agent', 'b'), 'Vary decides');
   t.end();
 });
@@ -45,6 +47,11 @@ t.test('the host is in the key only where several are served', (t) => {
   t.equal(
     rules.reads('/x', [], { authority: 'a' }).key, rules.reads('/x', [], { authority: 'b' }).key,
   );
+  t.end();
+});
+
+t.test('what came by TLS has a key of its own', (t) => {
+  t.not(rules.reads('/x', [], { scheme: 'https' }).key, key('/x'));
   t.end();
 });
 
@@ -67,5 +74,26 @@ t.test('variants are told apart by the fields that Vary named', (t) => {
     primary,
   ];
   t.equal(new Set(keys).size, keys.length);
+  t.end();
+});
+
+// A store outlives its instances, and those of two versions may share one.
+t.test('a key is the hash of these parts, each with its length', (t) => {
+  const of = (...parts: string[]): string => createHash('sha256')
+    .update(parts.map((part) => `${part.length}:${part}`).join('')).digest('base64url');
+  const common = (pattern: string, scheme = 'http', host = ''): string[] => [
+    'everfresh-key-1', rules.config.upstream.url, 'GET', rules.rule(pattern).hash, scheme, host,
+  ];
+  t.equal(key('/x', 'X-A', ''), of(...common('/x'), '/x', 'x-a', '1', '', 'x-b', '0', ''));
+  t.equal(key('/x/1'), of(...common('/x/:id'), '/x/1'));
+  t.equal(key('/x/1?b', 'X-N', '2'), of(...common('/x/:id'), '/x/1?b', 'x-n', '1', '2'));
+  t.equal(
+    rules.reads('/y', [], { scheme: 'https' }).key, of(...common('/y', 'https'), '/y'),
+  );
+  const { key: primary } = rules.reads('/y');
+  t.equal(
+    variantKey(primary, ['x-a'], ['X-A', '1']),
+    of('everfresh-key-1', 'variant', primary, 'x-a', '=1'),
+  );
   t.end();
 });

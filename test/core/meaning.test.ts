@@ -32,12 +32,25 @@ t.test('the recipe fetches the entry with nothing of its reader’s', (t) => {
     '/posts?utm=1&page=2',
     ['Accept', 'a/b', 'Authorization', 'x', 'Cookie', '_ga=1', 'User-Agent', 'u'],
   );
-  t.equal(recipe.target, '/posts?page=2');
-  t.strictSame(recipe.fields, ['Accept', 'a/b']);
-  t.equal(recipe.method, 'GET');
+  t.strictSame(recipe, {
+    kind: 'http', method: 'GET', target: '/posts?page=2', fields: ['Accept', 'a/b'],
+    pattern: '/posts', path: '/posts',
+  });
   t.equal(asking, 'authorization', 'which counts always');
   t.equal(params.size, 0);
   t.ok(tags.includes('/posts'));
+  t.end();
+});
+
+t.test('a query of which nothing is left is not fetched with', (t) => {
+  t.equal(rules.reads('/posts?utm=1').recipe.target, '/posts');
+  t.equal(rules.reads('/posts?').recipe.target, '/posts');
+  t.equal(rules.reads('/posts').recipe.target, '/posts');
+  t.end();
+});
+
+t.test('what came by TLS is fetched as such', (t) => {
+  t.equal(rules.reads('/posts', [], { scheme: 'https' }).recipe.secure, true);
   t.end();
 });
 

@@ -10,7 +10,7 @@ t.test('a path has one canonical spelling', (t) => {
   }
   for (const path of [
     '/a//b', '//', '/a/b//', '/%61', '/%7E', '/%2D', '/%5F', '/%2E', '/%39', '/a%2fb', '/%e2%82%ac',
-    '/a%20%41', '/%', '/%4',
+    '/a%20%41', '/%', '/%4', '%61',
   ]) {
     t.notOk(isCanonicalPath(path), path);
   }
@@ -20,7 +20,7 @@ t.test('a path has one canonical spelling', (t) => {
 t.test('the path above is one level up', (t) => {
   for (const [path, above] of [
     ['/posts/7', '/posts'], ['/posts/7/', '/posts'], ['/posts', '/'], ['/', '/'],
-    ['/a/b/c', '/a/b'],
+    ['/a/b/c', '/a/b'], ['/a/bcd/', '/a'], ['/a/', '/'],
   ] as const) {
     t.equal(parentPath(path), above, path);
   }

@@ -92,6 +92,36 @@ void t.test('a write that is held holds from its first touch to its last, by nam
   t.end();
 });
 
+void t.test('of two that hold a tag either may end first', (t) => {
+  for (const [first, second] of [['w1', 'w2'], ['w2', 'w1']] as const) {
+    const control = state();
+    control.touch({ intent: 'w1', tags: ['a'], then: 'unknown' });
+    control.touch({ intent: 'w2', tags: ['a', 'a'], then: 'unknown' });
+    control.release(first);
+    t.equal(control.look(['a']).held, true);
+    control.release(second);
+    t.equal(control.look(['a']).held, false);
+  }
+  t.end();
+});
+
+void t.test('a touch of no recorded write holds nothing, since nobody could end it', (t) => {
+  const control = state();
+  control.touch({ tags: ['a'], then: 'unknown' });
+  t.equal(control.sizes.held, 0);
+  t.equal(control.look(['a']).held, false);
+  t.end();
+});
+
+void t.test('what is gone on from is bounded too, and its oldest touches are forgotten', (t) => {
+  const touched = new Map([['new', 9], ['old', 3], ['middle', 5]]);
+  const control = new Touches(E, { touched: 2 }, { seq: 9, floor: 1, touched, held: [] });
+  t.equal(control.sizes.touched, 1);
+  t.match(control.look(['new']), { seq: 9, newest: 9 });
+  t.match(control.look(['never']), { newest: 5 }, 'the newest that was forgotten');
+  t.end();
+});
+
 void t.test('a tag may be called like a property of every object', (t) => {
   const control = state();
   t.match(control.look(['__proto__', 'constructor', 'toString']), { newest: 0, held: false });

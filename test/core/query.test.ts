@@ -13,7 +13,9 @@ t.test('without a list the bytes stay as they came', (t) => {
     t.equal(shownQuery(query, all), query);
   }
   t.equal(shownQuery(undefined, all), undefined);
-  t.equal(shownQuery('a=1', { query: 'none', order: 'given' }), undefined);
+  for (const query of ['a=1', 'none=1&o=2&one', undefined]) {
+    t.equal(shownQuery(query, { query: 'none', order: 'given' }), undefined, `${query}`);
+  }
   t.end();
 });
 
@@ -32,6 +34,8 @@ t.test('with a list only what it names stays, byte for byte', (t) => {
 t.test('where order is free, names are sorted and values of one name are not', (t) => {
   t.equal(shownQuery('b=2&a=1&b=1', free), 'a=1&b=2&b=1');
   t.equal(shownQuery('%62=2&a=1', free), 'a=1&%62=2', 'by their meaning');
+  t.equal(shownQuery('0=1&=2', free), '=2&0=1', 'also an empty one');
+  t.equal(shownQuery(undefined, free), undefined);
   t.equal(shownQuery('sort=1&x=1&page=2', { ...listed, order: 'free' }), 'page=2&sort=1');
   t.end();
 });

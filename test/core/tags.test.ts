@@ -6,9 +6,9 @@ import {
 import type { Route } from '../../src/core/rules/config.ts';
 import { parseRules } from '../../src/core/rules/parse.ts';
 
-function route(path: string): Route {
+function route(path: string, methods: object = { GET: {} }): Route {
   const parsed = parseRules(
-    JSON.stringify({ upstream: 'http://a', routes: { [path]: { GET: {} } } }), { file: 'f' },
+    JSON.stringify({ upstream: 'http://a', routes: { [path]: methods } }), { file: 'f' },
   );
   if (parsed.kind === 'wrong') throw new Error(
     parsed.problems.map(({ message }) => message).join(),
@@ -39,8 +39,10 @@ t.test('over four parameters an entry carries only its route and its full path',
   const tags = structuralTags(five, all, undefined);
   t.equal(tags.length, 3);
   t.ok(tags.includes(reachTag(five, all)));
+  t.not(reachTag(five, all), five.pattern, 'of which the full path is one of its own');
   t.equal(reachTag(five, bound({ a: '1' })), five.pattern);
   t.ok(tags.includes(reachTag(five, bound({ a: '1' }))));
+  t.equal(reachTag(route('/:a/:b/:c/:d'), bound({ a: '1' })), '/:a/:b/:c/:d a=1');
 });
 
 t.test('whatever a write binds of a route is a tag of the entries there', async (t) => {
@@ -66,6 +68,13 @@ t.test('a variant is named by the meaning of its query, not by its spelling', as
   t.equal(variantTag(posts, bound({}), ''), variantTag(posts, bound({}), undefined));
 });
 
+t.test('a variant is named without the parameters that its rule drops', async (t) => {
+  const some = route('/posts', { GET: { query: ['page'] } });
+  t.equal(variantTag(some, bound({}), 'utm=1&page=2'), '/posts ?page=2');
+  const unread = route('/posts', { PUT: {} });
+  t.equal(variantTag(unread, bound({}), 'utm=1&page=2'), '/posts ?page=2&utm=1');
+});
+
 t.test('values forge no other tag, whatever is in them', async (t) => {
   const users = route('/u/:a/p/:b');
   const forged = structuralTags(users, bound({ a: '1&b=2', b: '3 ?x' }), undefined);
@@ -87,7 +96,20 @@ t.test('a long tag is hashed, differs where it differed, and stays short', async
   t.not(one, two);
   t.ok(one!.length <= 200);
   t.ok(one!.startsWith('/x/:a #'), 'so that it still widens to its route');
+  t.match(one, /^\/x\/:a #[\w-]{43}$/);
   t.not(extraTag('x'.repeat(500)), extraTag('x'.repeat(501)));
+  t.ok(extraTag('x'.repeat(500)).startsWith('tag: #'), 'and is no route’s');
+  t.equal(extraTag('x'.repeat(196)), `tag:${'x'.repeat(196)}`, 'two hundred are not too many');
+  t.equal(extraTag('x'.repeat(197)).length, 49);
+});
+
+t.test('a route with a long path has it as its tag, and short ones for its entries', async (t) => {
+  const long = route(`/${'x'.repeat(300)}/:a`);
+  const [tag, ...others] = structuralTags(long, bound({ a: '1' }), undefined);
+  t.equal(tag, long.pattern);
+  t.equal(reachTag(long, bound({})), long.pattern);
+  t.equal(others.length, 2);
+  for (const other of others) t.ok(other.length <= 200, other);
 });
 
 t.test('what stands for a `*` is the same in every spelling of its path', async (t) => {
@@ -103,5 +125,10 @@ t.test('what stands for a `*` is the same in every spelling of its path', async 
     reachTag(route('/x/:id'), bound({ id: 'A-b' })),
     reachTag(route('/x/:id'), bound({ id: 'a-B' })),
     'ids are taken without regard to case by many',
+  );
+  for (const other of ['a;v=1', 'a/', '/a']) t.not(
+    reachTag(route('/x/:id'), bound({ id: other })),
+    reachTag(route('/x/:id'), bound({ id: 'a' })),
+    'but by nothing else',
   );
 });

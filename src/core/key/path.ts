@@ -19,7 +19,6 @@ export function isCanonicalPath(path: string): boolean {
 
 /** The path one level up, `/` at the top: `/posts/7` gives `/posts`. */
 export function parentPath(path: string): string {
-  const trimmed = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
-  const at = trimmed.lastIndexOf('/');
-  return at <= 0 ? '/' : trimmed.slice(0, at);
+  const at = path.lastIndexOf('/', path.length - 2); // one at the end doesn't count
+  return at <= 0 ? '/' : path.slice(0, at);
 }

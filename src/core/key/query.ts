@@ -19,7 +19,7 @@ export function shownQuery(
   query: string | undefined,
   rule: Pick<ReadRule, 'query' | 'order'>,
 ): string | undefined {
-  if (query === undefined || rule.query === 'none') return undefined;
+  if (rule.query === 'none') return undefined;
   if (rule.query === 'all' && rule.order === 'given') return query;
   let shown = pieces(query);
   const { query: listed } = rule;

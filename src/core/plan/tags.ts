@@ -15,8 +15,8 @@ export type Bound = ReadonlyMap<string, string>;
  * The tag of a route with some of its parameters bound: `/posts/:id` for all of it,
  * `/posts/:id id=7` for one. `params` gives the order.
  */
-export function routeTag(pattern: string, params: readonly string[], bound?: Bound): string {
-  if (bound === undefined || bound.size === 0) return pattern;
+export function routeTag(pattern: string, params: readonly string[], bound: Bound): string {
+  if (bound.size === 0) return pattern;
   let tag = pattern;
   let separator = ' ';
   for (const name of params) {
@@ -74,9 +74,10 @@ export function reachTag(route: Route, bound: Bound): string {
 }
 
 // What stands for `*` is a piece of a path, and whoever serves it may not tell its spellings apart:
-// case, `;params`, doubled and trailing slashes. They share a tag: a write reaches all.
+// `;params`, doubled and trailing slashes, and case as with every value. They share a tag: a write
+// reaches all.
 function restValue(value: string): string {
-  return value.toLowerCase().replaceAll(/;[^/]*/g, '').split('/').filter(Boolean).join('/');
+  return value.replaceAll(/;[^/]*/g, '').split('/').filter(Boolean).join('/');
 }
 
 // No blank, `&`, `=`, `{` or `}` remains, so that neither tags nor a store's hash slots can be
