@@ -200,8 +200,8 @@ export interface Store {
   onSwept(callback: () => void): void;
   /** The longest lease that anybody may hold on what is kept here; 0 where there are none. */
   leaseMsMax(): number;
-  /** When it last answered a step of the control part, in monotonic milliseconds. */
-  heardAt(): number;
+  /** When its control part last took something of this instance's, in monotonic milliseconds. */
+  wroteAt(): number;
   /** The rules in force are others, by their hash; what they make readable has been touched. */
   rules?(hash: string): void;
   /**

@@ -13,7 +13,7 @@ const GAP_MAX = 0.25;
 /** Of a lease: so often one looks. */
 const LOOKS = 0.1;
 const AGAIN_AFTER_MS = 50;
-/** Also where the store answers everything else: nobody waits for ever. */
+/** Also where the store takes everything else: nobody waits for ever. */
 const TRIES_MAX = 300;
 const REMEMBERED_AGAIN_AFTER_MS = 200;
 
@@ -35,7 +35,7 @@ const longestLease = ({ live, store }: Gateway): number =>
 function evidence(gateway: Gateway): Evidence {
   const { clock, store } = gateway;
   const gapMsMax = longestLease(gateway) * GAP_MAX;
-  return { now: momentOf(clock), heardAt: store.heardAt(), gapMsMax };
+  return { now: momentOf(clock), wroteAt: store.wroteAt(), gapMsMax };
 }
 
 /** So that an outage is seen from its begin to its end, also when nobody writes. */

@@ -91,7 +91,7 @@ export function memoryStore(options: MemoryOptions): Store & { readonly entries:
     onTouched: () => undefined,
     onSwept: () => undefined,
     leaseMsMax: () => 0,
-    heardAt: () => Infinity,
+    wroteAt: () => Infinity,
     close: () => Promise.resolve(),
   };
 }

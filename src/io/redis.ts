@@ -80,7 +80,7 @@ export function redisStore(options: RedisStoreOptions): Store {
     onTouched: (callback) => void touched.push(callback),
     onSwept: (callback) => void swept.push(callback),
     leaseMsMax: () => fleet.leaseMsMax(),
-    heardAt: () => fleet.heardAt(),
+    wroteAt: () => fleet.wroteAt(),
     rules: (next) => fleet.rules(next),
     async close({ clean }) {
       await fleet.close(clean);

@@ -42,7 +42,7 @@ export interface Fake {
   readonly troubles: Trouble[];
   /** What the store says of itself. */
   state: StoreState;
-  heardAt: number;
+  wroteAt: number;
   /** What the store answers to a touch. */
   touch: (touch: Touch) => Promise<Said>;
 }
@@ -67,7 +67,7 @@ export function fakeGateway(config: Config = configOf(RULES)): Fake {
     onSwept: () => undefined,
     onTouched: () => undefined,
     leaseMsMax: () => 0,
-    heardAt: () => fake.heardAt,
+    wroteAt: () => fake.wroteAt,
     close: () => Promise.resolve(),
   };
   const gateway: Gateway = {
@@ -105,7 +105,7 @@ export function fakeGateway(config: Config = configOf(RULES)): Fake {
     refreshed: [],
     troubles: [],
     state: { kind: 'memory', state: 'ready' },
-    heardAt: -Infinity,
+    wroteAt: -Infinity,
     touch: () => Promise.resolve(said),
   };
   return fake;

@@ -88,7 +88,7 @@ t.test('a step that took long because nobody ran proves no outage', async (t) =>
 t.test('an outage that is over, unnoticed, does not shorten the next one', async (t) => {
   const fake = fakeGateway(configOf(`lease: 2s\n${RULES}`));
   await refused(fake);
-  fake.heardAt = fake.clock.mono();
+  fake.wroteAt = fake.clock.mono();
   await pass(fake, 1000);
   let said: Said | undefined;
   void persist(fake.gateway, () => Promise.resolve(UNSAID)).then((result) => {
@@ -100,11 +100,11 @@ t.test('an outage that is over, unnoticed, does not shorten the next one', async
   t.same(said, UNSAID);
 });
 
-t.test('a step that fails while the store answers all others is given up in the end', async (t) => {
+t.test('a step that fails while the store takes all others is given up in the end', async (t) => {
   const fake = fakeGateway(configOf(`lease: 2s\n${RULES}`));
   let said: Said | undefined;
   void persist(fake.gateway, () => {
-    fake.heardAt = fake.clock.mono();
+    fake.wroteAt = fake.clock.mono();
     return Promise.resolve(UNSAID);
   }).then((result) => {
     said = result;

@@ -59,7 +59,7 @@ export function openInstance({ host, store, upstream, setting, touchedMax = 100 
     onTouched: (callback) => void touched.push(callback),
     onSwept: (callback) => void swept.push(callback),
     leaseMsMax: () => fleet.leaseMsMax(),
-    heardAt: () => fleet.heardAt(),
+    wroteAt: () => fleet.wroteAt(),
     rules: (next) => fleet.rules(next),
     close: ({ clean }) => fleet.close(clean),
   };

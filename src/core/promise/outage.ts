@@ -5,8 +5,8 @@ import { type Moment, since } from './lease.ts';
 
 export interface Evidence {
   readonly now: Moment;
-  /** Monotonic milliseconds: when the store last answered anything. */
-  readonly heardAt: number;
+  /** Monotonic milliseconds: when the store last took something. */
+  readonly wroteAt: number;
   /** Who looks away for longer, in milliseconds, has not seen what was meanwhile. */
   readonly gapMsMax: number;
 }
@@ -26,7 +26,7 @@ export class Outage {
   }
 
   /** Whether it was seen to begin, and nothing since speaks against it. */
-  goesOn({ now, heardAt, gapMsMax }: Evidence): boolean {
-    return this.#last !== undefined && heardAt < this.#from && since(this.#last, now) <= gapMsMax;
+  goesOn({ now, wroteAt, gapMsMax }: Evidence): boolean {
+    return this.#last !== undefined && wroteAt < this.#from && since(this.#last, now) <= gapMsMax;
   }
 }

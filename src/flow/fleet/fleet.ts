@@ -12,8 +12,8 @@ export interface Fleet {
   trouble(): StoreTrouble | undefined;
   /** The longest lease that anybody may hold, as far as is known. */
   leaseMsMax(): number;
-  /** When the store last answered anything, in monotonic milliseconds. */
-  heardAt(): number;
+  /** When the store last took something of this instance's, in monotonic milliseconds. */
+  wroteAt(): number;
   /** The rules in force changed, and what they make readable has been touched. */
   rules(rules: string): void;
   /** `clean`: what was kept may be trusted by whoever comes next. */
@@ -32,7 +32,7 @@ export function joinFleet(options: MemberOptions): Fleet {
     turns: member.turns,
     trouble: () => member.trouble(),
     leaseMsMax: () => member.leaseMsMax,
-    heardAt: () => member.heardAt,
+    wroteAt: () => member.wroteAt,
     rules: (rules) => member.rules(rules),
     close: (clean) => member.close(clean),
   };
@@ -48,7 +48,7 @@ async function intend(
   member: Member, { shared }: MemberOptions, id: string, tags: readonly string[],
 ): Promise<Said> {
   member.mine.set(id, { tags, state: 'open' });
-  const heard = await member.ask((me) => shared.intend(me, id, tags));
+  const heard = await member.write((me) => shared.intend(me, id, tags));
   if (heard.kind === 'heard') return said(heard);
   // A later version's store has no place for it; the touch will reach everything.
   if (heard.because === 'store-newer') return said(await member.ask((me) => shared.bump(me)));
@@ -59,7 +59,7 @@ async function intend(
 
 async function abandon(member: Member, { shared }: MemberOptions, id: string): Promise<Said> {
   member.mine.delete(id);
-  return said(await member.ask((me) => shared.abandon(me, id)));
+  return said(await member.write((me) => shared.abandon(me, id)));
 }
 
 async function touchThrough(
@@ -71,7 +71,7 @@ async function touchThrough(
     if (then === 'done') member.mine.delete(intent);
     else member.mine.set(intent, { tags, state: then, holdMs });
   }
-  const heard = await member.ask((me) => shared.touch(me, touch));
+  const heard = await member.write((me) => shared.touch(me, touch));
   if (heard.kind === 'heard') {
     if (tags === 'everything' || heard.said.remembered > limits.touched) member.tooMany();
     await member.everybodyKnows(heard);

@@ -87,9 +87,16 @@ export class Member {
     return this.#membership.leaseMsMax;
   }
 
-  /** When the store last answered anything, in monotonic milliseconds. */
-  get heardAt(): number {
-    return this.#membership.heardAt;
+  /** When the store last took something of this instance's, in monotonic milliseconds. */
+  get wroteAt(): number {
+    return this.#membership.wroteAt;
+  }
+
+  /** A step that changes something; where it is heard, the store takes what it is told. */
+  async write<Said>(step: (me: MemberId) => Promise<Heard<Said>>): Promise<Heard<Said>> {
+    const heard = await this.ask(step);
+    if (heard.kind === 'heard') this.#membership.wrote();
+    return heard;
   }
 
   /** Why the cache may not be used now; undefined if it may. */

@@ -28,7 +28,7 @@ export class Membership {
   /** When it was first seen to be young by this name. */
   #youngSeenAt = 0;
   #leaseMsMax: number;
-  #heardAt = -Infinity;
+  #wroteAt = -Infinity;
 
   constructor(options: MembershipOptions) {
     this.#o = options;
@@ -58,9 +58,14 @@ export class Membership {
     return this.#leaseMsMax;
   }
 
-  /** When the store last answered anything, in monotonic milliseconds. */
-  get heardAt(): number {
-    return this.#heardAt;
+  /** When the store last took something of this instance's, in monotonic milliseconds. */
+  get wroteAt(): number {
+    return this.#wroteAt;
+  }
+
+  /** It has just done so: others may have renewed their leases as well. */
+  wrote(): void {
+    this.#wroteAt = this.#o.clock.mono();
   }
 
   /** Asks the store under this id, and takes note of what it says with every answer. */
@@ -68,7 +73,6 @@ export class Membership {
     const me = this.#me;
     const joined = this.#joined;
     const heard = await step(me);
-    if (heard.kind === 'heard') this.#heardAt = this.#o.clock.mono();
     if (heard.kind === 'heard' && me === this.#me) {
       this.#note(heard.head);
       if (joined && this.#joined && !heard.head.member) this.rename();
@@ -93,10 +97,12 @@ export class Membership {
     this.#joined = true;
     this.#former = undefined;
     this.#beatAt = at;
+    this.wrote();
   }
 
   /** An answer came; false where it came so late that others may have given this one up before. */
   renewed(at: Moment): boolean {
+    this.wrote();
     if (this.lapses()) return false;
     this.#beatAt = at;
     return true;
