@@ -9,7 +9,7 @@ import ts from 'typescript';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
-const LEFT_OUT = /(^|\/)(node_modules|dist|\.tap|\.git)(\/|$)/;
+const LEFT_OUT = /(^|\/)(node_modules|dist|\.tap|\.stryker|\.stryker-tmp|\.git)(\/|$)/;
 const tree = globSync('**/*', { cwd: root, exclude: (path) => LEFT_OUT.test(path) })
   .concat(globSync(['.ci/*', '.taprc', '.*ignore'], { cwd: root }))
   .filter((path) => /\.(ts|js|md|ya?ml|json|lua|html|css|pml|sh)$|(^|\/)[^.]+$|^\./.test(path))
