@@ -123,7 +123,8 @@ export const OF_RULES: readonly Mutant[] = [
   {
     name: 'an outage is answered at once', by: ['stop'], seed: 1,
     file: 'src/flow/touching.ts',
-    changes: [['if (clock.mono() - outage.since >= graceMs) return said;',
+    changes: [[
+      'if (outage.seen(evidence(gateway)) >= longestLease(gateway) * LEASE_MARGIN) return said;',
       'return said;']],
   },
   {
