@@ -111,6 +111,18 @@ export function fakeGateway(config: Config = configOf(RULES)): Fake {
   return fake;
 }
 
+/** The store can't be told of anything, and virtual time passes, a little with each turn. */
+export function away(t: { teardown(end: () => void): void }, fake: Fake): void {
+  fake.touch = () => Promise.resolve({ kind: 'unsaid', because: 'store-down' });
+  let over = false;
+  t.teardown(() => void (over = true));
+  const pass = (): void => {
+    fake.clock.advance(50);
+    if (!over) setImmediate(pass);
+  };
+  pass();
+}
+
 /** The listener on a free port of this machine, closed when the test ends. */
 export async function opened(
   test: { teardown(end: () => Promise<void>): void },

@@ -3,10 +3,9 @@
 import t from 'tap';
 import type { Cacheable } from '../../src/core/key/meaning.ts';
 import { meaningOf } from '../../src/core/key/meaning.ts';
-import type { Said } from '../../src/flow/ports.ts';
 import { entry } from '../entries.ts';
 import { call, post } from './call.ts';
-import { configOf, type Fake, fakeGateway, opened, RULES } from './fake-gateway.ts';
+import { away, configOf, type Fake, fakeGateway, opened, RULES } from './fake-gateway.ts';
 
 /** Somebody has read this path lately. */
 function read(fake: Fake, path: string): void {
@@ -109,17 +108,10 @@ t.test('a body over its bound is too large', async (t) => {
 });
 
 /** The store is away for longer than the gateway tries. */
-function away(fake: Fake): void {
-  fake.touch = (): Promise<Said> => {
-    fake.clock.advance(60_000);
-    return Promise.resolve({ kind: 'unsaid', because: 'store-down' });
-  };
-}
-
 t.test('an order that the store was not told of is remembered, and says so', async (t) => {
   const fake = fakeGateway();
   read(fake, '/posts');
-  away(fake);
+  away(t, fake);
   const admin = await opened(t, fake);
   t.match(await post(admin, '/refresh', { targets: ['/posts'] }), {
     status: 202, json: { touched: ['/posts'], refreshing: 0, confirmed: false },
@@ -132,7 +124,7 @@ t.test('where writes are refused without the store, such an order is not done', 
   const fake = fakeGateway(configOf(`${store}${RULES}`));
   const admin = await opened(t, fake);
   t.match(await post(admin, '/purge', { targets: ['/posts'] }), { status: 202 });
-  away(fake);
+  away(t, fake);
   t.match(await post(admin, '/purge', { targets: ['/posts'] }), { status: 504 });
   t.same(fake.gateway.remembered.all(), ['/posts'], 'and is remembered all the same');
 });

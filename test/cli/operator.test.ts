@@ -9,7 +9,7 @@ import { findAdmin } from '../../src/cli/operator.ts';
 import { run as purge } from '../../src/cli/purge.ts';
 import { run as refresh } from '../../src/cli/refresh.ts';
 import type { World } from '../../src/cli/world.ts';
-import { fakeGateway, opened } from '../admin/fake-gateway.ts';
+import { away, fakeGateway, opened } from '../admin/fake-gateway.ts';
 
 type Command = (argv: readonly string[], world: World) => Promise<number>;
 interface Ran { readonly code: number; readonly out: string[]; readonly err: string[] }
@@ -108,10 +108,7 @@ t.test('each problem that the gateway finds is told', async (t) => {
 
 t.test('an order that the store was not told of fails, and is printed all the same', async (t) => {
   const fake = fakeGateway();
-  fake.touch = () => {
-    fake.clock.advance(60_000);
-    return Promise.resolve({ kind: 'unsaid', because: 'store-down' });
-  };
+  away(t, fake);
   const { port } = await opened(t, fake);
   const { code, out, err } = await call(purge, ['/posts', '--admin', `127.0.0.1:${port}`]);
   t.equal(code, 1);
