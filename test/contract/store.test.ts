@@ -20,7 +20,7 @@ const kinds: Record<string, Make> = {
   memory: () => Promise.resolve(memoryStore({ bytes: 1_000_000, limits })),
   redis: async () => {
     const store = redisStore({
-      url: redis.url, prefix: randomUUID(), clock: realClock, leaseMs: 300, limits,
+      url: redis.url, prefix: randomUUID(), clock: realClock, leaseMs: 600, limits,
       budgetMs: 5000, rules: 'rules', onTrouble: () => undefined,
     });
     await until(() => store.state().state === 'ready', { what: 'the store to be ready' });
