@@ -11,6 +11,7 @@ export const OF_STORE: readonly Mutant[] = [
     by: ['stop'], onlyWith: 'stop', seed: 2030, file: 'src/flow/fleet/entrance.ts',
     changes: [["if (heard.kind === 'failed') return { kind: 'late' };",
       "if (heard.kind === 'failed') return { kind: 'out', because: 'store' };"]],
+    rare: true,
   },
   {
     name: 'nobody waits in a store that has just started with nothing',
@@ -23,6 +24,7 @@ export const OF_STORE: readonly Mutant[] = [
       ['hash.young = fresh;',
         'hash.young = had === undefined && this.about.asked < 5 ? undefined : fresh;'],
     ],
+    rare: true,
   },
   {
     name: 'the epoch is bound to the number of fail-overs',

@@ -12,6 +12,7 @@ export const OF_WAYS: readonly Mutant[] = [
     changes: [['const heard = await this.ask((self) => shared.renew(self, nonce, news));',
       'const heard = await this.ask((self) => shared.renew(self, nonce, news));\n'
       + '    Object.assign(at, momentOf(clock));']],
+    rare: true,
   },
   {
     name: 'a step has no deadline once it has arrived',
@@ -110,6 +111,7 @@ export const OF_WAYS: readonly Mutant[] = [
     name: 'an outage goes on while nobody looks', by: ['blocked', 'stop'], onlyWith: 'blocked',
     seed: 1, file: 'src/core/promise/outage.ts',
     changes: [['&& since(this.#last, now) <= gapMsMax', '&& since(this.#last, now) <= Infinity']],
+    rare: true,
   },
   {
     name: 'lease by the wall clock only', by: ['wall-clock', 'bus-lost'], onlyWith: 'wall-clock',
