@@ -10,7 +10,7 @@ export interface RestOptions {
   readonly stage: Stage;
   readonly check: Checker;
   readonly clients: Clients;
-  /** Also what nobody was promised is there: no writer died whose intent the store forgot. */
+  /** Also what nobody was promised is there: no writer is gone whose intent the store forgot. */
   readonly strict: boolean;
 }
 

@@ -15,6 +15,8 @@ export class Stage {
   /** Of those that are gone as well. */
   readonly mistakes: string[] = [];
   readonly setting: Setting;
+  /** Somebody left while writes were under way or held: from then on only the store knows them. */
+  leftToStore = false;
   readonly #touchedMax: number;
   #hosts = 0;
 
@@ -57,6 +59,7 @@ export class Stage {
     const place = this.instances.indexOf(instance);
     const { gateway, host } = instance;
     instance.leaving = true;
+    if (gateway.writers.all + gateway.writers.held > 0) this.leftToStore = true;
     this.world.note(() => `${host.name} leaves`);
     const gone = (): void => {
       this.mistakes.push(...instance.mistakes);
