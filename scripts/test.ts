@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Summary } from './summary.ts';
 
-const ALONE = ['test/chaos.test.ts', 'test/sim.test.ts'];
+const ALONE = ['test/chaos.test.ts', 'test/sim.test.ts', 'test/spec.test.ts'];
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 

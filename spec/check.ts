@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { type Run, runsOf } from './runs.ts';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-const AT_A_TIME = Number(process.env.AAT ?? 2);
+const AT_A_TIME = 2;
 const PLACES = ['/usr/local/bin', '/usr/bin', '/opt/homebrew/bin'];
 const PACKAGES = ['spin', 'gcc', 'libc6-dev'];
 const INSTALL = `apt-get update && apt-get install -y --no-install-recommends ${PACKAGES.join(' ')}`;

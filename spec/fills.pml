@@ -11,8 +11,9 @@
    lag behind, than what the upstream showed when the read began. At rest, whatever is valid equals the upstream.
 
    Sizes: W0, W1 kinds of the two writers (OK, UNKNOWN, SETTLES), MASK1 the tags of the second (1 is A, 2 is B, 3 both),
-   R0, R1 readers on each instance; DIES, REPEATS (the first's touches), RELOADS, REFRESHES let these happen; FINE takes memory and store in two
-   steps where they are one otherwise. The first writer has tag A. */
+   R0, R1 readers on each instance; DIES, REPEATS (the first's touches; LAST_ONLY: but for the one that holds), RELOADS,
+   REFRESHES let these happen; FINE takes memory and store in two steps where they are one otherwise. The first writer
+   has tag A. */
 #define OK 0
 #define UNKNOWN 1
 #define SETTLES 2
@@ -84,10 +85,15 @@ inline touch(w, hold) {
 }
 
 /* The script ran, its reply was lost, and it is sent once more. */
+#ifdef LAST_ONLY
+#define REPEATED(w, hold) ((w) == 0 && !(hold))
+#else
+#define REPEATED(w, hold) ((w) == 0)
+#endif
 inline touchPerhapsTwice(w, hold) {
   touch(w, hold);
 #ifdef REPEATS
-  if :: w == 0 -> touch(w, hold) :: skip fi
+  if :: REPEATED(w, hold) -> touch(w, hold) :: skip fi
 #endif
 }
 
@@ -335,6 +341,8 @@ init {
     k = 0;
 #ifdef SWEPT
     run Sweeper()
+#else
+    skip
 #endif
   }
 #ifdef RELOADS

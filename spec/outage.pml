@@ -152,11 +152,11 @@ inline pong(i) {
 #ifdef LEAVE_OWING
 #define NOTHING_OWED(i) true
 #define WITH_WHAT_IT_OWES(i) if :: (i) == 0 -> gone = true; remembered = false; unsaid = false :: else fi;
-#define WRITES (!gone)
+#define ENDS_WITH_IT :: gone -> goto done
 #else
 #define NOTHING_OWED(i) !((i) == 0 && (remembered || owing))
 #define WITH_WHAT_IT_OWES(i)
-#define WRITES (true)
+#define ENDS_WITH_IT
 #endif
 #ifdef LEAVE_LAPSED
 #define MAY_LEAVE(i) NOTHING_OWED(i)
@@ -168,11 +168,6 @@ inline pong(i) {
 #define MAY_LEAVE_NOW over
 #else
 #define MAY_LEAVE_NOW true
-#endif
-#ifdef EXPEL_BY_ANYBODY
-#define EXPELLER(i) true
-#else
-#define EXPELLER(i) (members & BIT(i))
 #endif
 #ifdef MISSING_FORGOTTEN
 #define ALL_LEFT (members == 0)
@@ -265,7 +260,7 @@ end:
 #ifdef EXPELS
   :: atomic { n[i].state == IN && REACHES(i) && (members & BIT(1 - i)) && !n[i].same ->
               n[i].watch = LEASE; n[i].same = true }
-  :: atomic { n[i].watch == 0 && n[i].same && REACHES(i) && EXPELLER(i) && (members & BIT(1 - i)) ->
+  :: atomic { n[i].watch == 0 && n[i].same && REACHES(i) && (members & BIT(1 - i)) ->
               members = members & ~BIT(1 - i); missing = missing | BIT(1 - i); n[i].same = false }
 #endif
   od
@@ -291,7 +286,7 @@ end:
 
 inline touch() {
   atomic {
-    REACHES(0) && WRITES ->
+    REACHES(0) ->
     seq++; touched = seq; e = epoch; s = seq; asked = members; waited = LEASE; failing = false; failed = 0;
     unsaid = false
   }
@@ -331,9 +326,10 @@ proctype Writer() {
   byte e, s, asked;
 intending:
   if
-  :: atomic { REACHES(0) && WRITES -> failing = false; failed = 0 }
+  :: atomic { REACHES(0) -> failing = false; failed = 0 }
   :: fail(); goto intending
   :: GIVES_UP
+  ENDS_WITH_IT
   fi;
   val++;
 touching:
@@ -341,9 +337,13 @@ touching:
   :: touch(); atomic { answered = val; owing = false; goto done }
   :: fail(); goto touching
   :: atomic { GIVES_UP -> passed() }
+  ENDS_WITH_IT
   fi;
 #ifndef REMEMBERED_NEVER
-  touch();
+  if
+  :: touch()
+  ENDS_WITH_IT
+  fi;
 #endif
   atomic { remembered = false; unsaid = false; answered = val };
 done: skip

@@ -24,7 +24,7 @@ const EVERY_DAY: Lines = {
   'bus.pml': ['', 'T1=1'],
   'join.pml': ['', 'FLUSH'],
   'store.pml': [''],
-  'outage.pml': ['', 'CUT', 'LEAVES'],
+  'outage.pml': ['', 'CUT', 'LEAVES', 'DIES', 'STRANGER', 'LEAVES_AFTER DIES'],
 };
 
 const LARGE: Lines = {
@@ -32,7 +32,9 @@ const LARGE: Lines = {
   'bus.pml': ['NW=3 T1=1', 'LEASE=3 T1=1'],
   'join.pml': ['NW=3', 'NP=2 FLUSH'],
   'store.pml': ['NW=2', 'MEMORY', 'NF=2'],
-  'outage.pml': ['EXPELS', 'EXPELS LEAVES', 'LEASE=3 OUTAGE=4', 'CUT LEASE=3 OUTAGE=4'],
+  'outage.pml': [
+    'EXPELS LEAVES DIES', 'BOTH', 'BOTH CUT', 'LEASE=3 OUTAGE=4', 'CUT LEASE=3 OUTAGE=4',
+  ],
 };
 
 /** One line a broken rule: the rule first, then the sizes at which it shows. */
@@ -43,7 +45,7 @@ const MUTANTS: Lines = {
     'KEEP_HELD W0=SETTLES', 'NO_SECOND_TOUCH W0=UNKNOWN', 'JOIN_ANY R0=2 R1=0',
     'JOIN_HELD R0=2 R1=0 W0=SETTLES', 'TAGS_OF_TODAY RELOADS', 'REFRESH_BY_DATE REFRESHES',
     'SETTLE_IN_MEMORY DIES W0=SETTLES',
-    'COUNTED W0=SETTLES W1=SETTLES MASK1=1 REPEATS R0=2 R1=0',
+    'COUNTED W0=SETTLES W1=SETTLES MASK1=1 REPEATS LAST_ONLY R0=2 R1=0',
   ],
   'bus.pml': [
     'NO_ACK', 'LEASE_FROM_PONG', 'NO_COMPARE', 'NO_GAP T1=1', 'STORE_TIME', 'EXPEL_BLIND',
@@ -59,8 +61,9 @@ const MUTANTS: Lines = {
   ],
   'outage.pml': [
     'ANSWERED_TOO_SOON', 'JOINED_HOWEVER_LATE', 'ANSWER_WITHOUT_LEASE', 'CALLED_BUT_NOT_ASKED',
-    'LAPSE_FROM_ANSWER', 'LAPSE_UNSEEN LEASE=3 OUTAGE=4', 'EXPEL_BY_ANYBODY EXPELS',
-    'LEAVE_OWING LEAVES',
+    'LAPSE_FROM_ANSWER', 'LAPSE_UNSEEN LEASE=3 OUTAGE=4', 'LEAVE_LAPSED LEAVES DIES',
+    'LEAVE_OWING LEAVES BOTH EPOCHS=1', 'MISSING_FORGOTTEN EXPELS LEAVES DIES',
+    'USED_WHILE_YOUNG LEAVES', 'SETTLED_AT_ONCE LEAVES',
     'REMEMBERED_LATE CUT', 'REMEMBERED_NEVER CUT',
   ],
 };

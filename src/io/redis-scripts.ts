@@ -155,8 +155,7 @@ return reply()
 `,
   /** [4]: a member, [5]: its beat when last seen. */
   expel: `
-local isMember = redis.call('HEXISTS', control, 'm:' .. me) == 1
-if isMember and ARGV[4] ~= me and get('m:' .. ARGV[4]) == ARGV[5] then
+if ARGV[4] ~= me and get('m:' .. ARGV[4]) == ARGV[5] then
   forget(ARGV[4])
   -- So many that they are not told apart any more.
   local missing = get('missing') or ''

@@ -191,8 +191,7 @@ export class ControlServer {
 
   expel(caller: Caller, id: MemberId, beat: string): Reply {
     return this.#step(caller, (hash) => {
-      const { me } = caller;
-      if (!hash.beats.has(me) || id === me) return;
+      if (id === caller.me) return;
       if (!hash.beats.has(id) || String(hash.beats.get(id)) !== beat) return;
       forgetMember(hash, id);
       hash.missing = withMissing(hash.missing, id);
