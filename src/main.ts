@@ -1,6 +1,10 @@
 #!/usr/bin/env node
 // From the command line to one command.
+import { tooOld } from './cli/node.ts';
 import type { World } from './cli/world.ts';
+
+// Nothing else is imported before it is known that it can be.
+const EXIT_WRONG = 2;
 
 type Run = (argv: readonly string[], world: World) => Promise<number>;
 
@@ -21,6 +25,11 @@ const world: World = {
 };
 
 async function main(argv: readonly string[]): Promise<number> {
+  const old = tooOld(process.versions.node);
+  if (old !== undefined) {
+    world.err(old);
+    return EXIT_WRONG;
+  }
   const [first, ...rest] = argv;
   const isHelp =
     argv.length === 0 || argv.includes('--help') || argv.includes('-h') || first === 'help';
@@ -30,7 +39,7 @@ async function main(argv: readonly string[]): Promise<number> {
   if (/^(?:https?:\/\/|unix:)/.test(first!)) return (await COMMANDS['serve']!()).run(argv, world);
   if (!Object.hasOwn(COMMANDS, first!)) {
     world.err(`unknown command: ${first!} (see everfresh --help)`);
-    return 2;
+    return EXIT_WRONG;
   }
   return (await COMMANDS[first!]!()).run(rest, world);
 }

@@ -40,7 +40,8 @@ export function readFlags(argv: readonly string[], env: World['env']): FlagsRead
       flags: { file: fileOf(config, url ?? upstream ?? env['EVERFRESH_UPSTREAM'], url), overrides },
     };
   } catch (error) {
-    return wrong((error as Error).message);
+    const [said] = (error as Error).message.split('. To specify', 1);
+    return wrong(`${said!} (see everfresh help serve)`);
   }
 }
 

@@ -12,6 +12,7 @@ import { mayFork } from '../io/workers.ts';
 import { EXIT_OK, EXIT_WRONG, type World } from './world.ts';
 
 const EXIT_FAILED = 1;
+const NO_FILE = 'no file: only what the API itself calls fresh (Cache-Control, Expires) is kept';
 
 export async function run(argv: readonly string[], world: World): Promise<number> {
   const read = readFlags(argv, world.env);
@@ -50,6 +51,7 @@ async function serve({ file, overrides }: Flags, world: World): Promise<number> 
     return wrong(unfit.length > 0 ? unfit.map(printProblem) : [inside], world);
   }
   for (const warning of opened.warnings) world.err(printProblem(warning));
+  if (file === undefined) world.err(NO_FILE);
   let service: Service;
   try {
     service = several ? servePrimary(source) : serveAlone(source.current());

@@ -6,6 +6,10 @@ import type { Metrics } from '../io/metrics.ts';
 export function earOf(metrics: Metrics, log: Logger): Ear {
   return {
     ...metrics,
+    store(news) {
+      metrics.store(news);
+      log.info({ store: news }, news.state === 'ready' ? 'store ready' : 'store down');
+    },
     trouble(what, detail) {
       metrics.trouble(what, detail);
       const { error, ...rest } = detail;

@@ -101,3 +101,12 @@ export type Verdict =
     }
   | { readonly kind: 'refuse'; readonly because: RefuseBecause; readonly status: number }
   | { readonly kind: 'fail'; readonly because: FailBecause; readonly status: number };
+
+/** In one word. A read that the store could not help with has passed the cache by. */
+export function resultOf(verdict: Verdict): Verdict['kind'] {
+  if (verdict.kind !== 'miss') return verdict.kind;
+  return STORE.has(verdict.kept) ? 'pass' : 'miss';
+}
+
+const STORE: ReadonlySet<string> =
+  new Set<StoreBecause>(['store-down', 'store-joining', 'store-slow']);

@@ -11,7 +11,7 @@ import { refreshAfter } from './purge.ts';
 import { refreshOne } from './refresh.ts';
 import { Refresher } from './refresher.ts';
 import { Remembered } from './remembered.ts';
-import { guarded } from './touching.ts';
+import { guarded, watchOutage } from './touching.ts';
 
 export interface World {
   readonly live: Live;
@@ -53,5 +53,9 @@ export function assemble({ live, clock, upstream, store, ear, newId }: World): G
   };
   store.onTouched((tags) => void refreshAfter(gateway, tags));
   store.onSwept(() => ear.trouble('swept', {}));
+  store.onNews((news) => {
+    ear.store(news);
+    if (news.state === 'down') watchOutage(gateway);
+  });
   return gateway;
 }

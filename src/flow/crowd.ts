@@ -129,9 +129,13 @@ async function lead(gateway: Gateway, asked: Asked, seat: Seat): Promise<Told> {
 // An answer that may not be kept will most likely not be the next time either; one that failed or
 // came at a bad moment may. An error says that of its request alone, which others need not repeat.
 function remembers(kept: 'stored' | NotKeptBecause, status: number): boolean {
-  const passing = kept === 'held' || kept === 'outrun' || kept === 'broken-body';
-  return kept !== 'stored' && !passing && (status < 400 || OF_THE_RESOURCE.has(status));
+  if (kept === 'stored' || PASSING.has(kept)) return false;
+  return status < 400 || OF_THE_RESOURCE.has(status);
 }
+
+const PASSING: ReadonlySet<string> = new Set<NotKeptBecause>([
+  'held', 'outrun', 'broken-body', 'store-down', 'store-joining', 'store-slow',
+]);
 
 const OF_THE_RESOURCE = new Set([401, 403, 404, 410]);
 

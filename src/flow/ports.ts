@@ -184,8 +184,15 @@ export interface Turns {
 export interface StoreState {
   readonly kind: 'memory' | 'redis';
   readonly state: 'ready' | 'joining' | 'down';
+  /** Why it is down. */
   readonly because?: string;
 }
+
+/** It went down; or it may be used, after it could not, or in another epoch than before. */
+export type StoreNews =
+  | { readonly state: 'down' }
+  /** `begun`: why the epoch was. */
+  | { readonly state: 'ready'; readonly epoch: Epoch; readonly begun: string };
 
 /** Control and entries of one store, with its life. */
 export interface Store {
@@ -198,6 +205,7 @@ export interface Store {
   onTouched(callback: (tags: readonly string[]) => void): void;
   /** Calls back when a write that nobody looked after any more was touched for its owner. */
   onSwept(callback: () => void): void;
+  onNews(callback: (news: StoreNews) => void): void;
   /** The longest lease that anybody may hold on what is kept here; 0 where there are none. */
   leaseMsMax(): number;
   /** When its control part last took something of this instance's, in monotonic milliseconds. */
@@ -222,6 +230,7 @@ export interface Ear {
   refreshed(pattern: string, result: RefreshResult): void;
   backlog(waiting: number, running: number): void;
   kept(entry: Entry): void;
+  store(news: StoreNews): void;
   trouble(what: Trouble, detail: Record<string, unknown>): void;
 }
 

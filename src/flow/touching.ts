@@ -24,7 +24,7 @@ export async function persist(gateway: Gateway, say: () => Promise<Said>): Promi
     const said = await say();
     if (said.kind === 'said' || tries === TRIES_MAX) return said;
     if (outage.seen(evidence(gateway)) >= longestLease(gateway) * LEASE_MARGIN) return said;
-    watch(gateway);
+    watchOutage(gateway);
     await new Promise<void>((resolve) => void clock.after(AGAIN_AFTER_MS, resolve));
   }
 }
@@ -38,11 +38,12 @@ function evidence(gateway: Gateway): Evidence {
   return { now: momentOf(clock), wroteAt: store.wroteAt(), gapMsMax };
 }
 
-/** So that an outage is seen from its begin to its end, also when nobody writes. */
-function watch(gateway: Gateway): void {
+/** The store is out of reach: that is seen from its begin to its end, also when nobody writes. */
+export function watchOutage(gateway: Gateway): void {
   const { clock, outage } = gateway;
   if (outage.watched) return;
   outage.watched = true;
+  outage.seen(evidence(gateway));
   const later = (): void => void clock.after(longestLease(gateway) * LOOKS, look);
   const look = (): void => {
     const now = evidence(gateway);
@@ -77,6 +78,8 @@ export function remember(gateway: Gateway, tags: readonly string[] | 'everything
   if (idle) applyRemembered(gateway);
 }
 
+const JOINING: Known = { kind: 'unknown', because: 'store-joining' };
+
 function applyRemembered(gateway: Gateway): void {
   const { clock, remembered, store } = gateway;
   const attempt = async (): Promise<void> => {
@@ -98,9 +101,13 @@ function applyRemembered(gateway: Gateway): void {
 
 /** The store's control part, of which nothing is trusted while something is remembered. */
 export function guarded(control: Control, remembered: { readonly pending: boolean }): Control {
-  const joining: Known = { kind: 'unknown', because: 'store-joining' };
+  const trusted = (known: Known): Known =>
+    (known.kind === 'known' && remembered.pending ? JOINING : known);
   return {
-    look: (tags) => (remembered.pending ? joining : control.look(tags)),
+    look(tags) {
+      const known = control.look(tags);
+      return known instanceof Promise ? known.then(trusted) : trusted(known);
+    },
     intend: (id, tags) => control.intend(id, tags),
     abandon: (id) => control.abandon(id),
     touch: (touch) => control.touch(touch),

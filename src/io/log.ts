@@ -2,6 +2,7 @@
 // query, never a body, so that no credential can get in.
 import { pino, type Logger } from 'pino';
 import type { LogLevel } from '../core/rules/config.ts';
+import { resultOf } from '../core/verdict.ts';
 import type { Told } from '../flow/gateway.ts';
 import type { Incoming } from '../flow/ports.ts';
 import type { Delivery } from './answer.ts';
@@ -32,6 +33,7 @@ export function logExchange(log: Logger, exchange: Exchange, sampled: () => bool
       path: incoming.target.split(/[?#]/, 1)[0]!.slice(0, 1024),
       status: told.answer.status,
       route: told.pattern,
+      result: resultOf(verdict),
       verdict,
       delivered: delivery.kind,
       bytes: delivery.bytes,

@@ -90,6 +90,7 @@ export function memoryStore(options: MemoryOptions): Store & { readonly entries:
     state: () => ({ kind: 'memory', state: 'ready' }),
     onTouched: () => undefined,
     onSwept: () => undefined,
+    onNews: () => undefined,
     leaseMsMax: () => 0,
     wroteAt: () => Infinity,
     close: () => Promise.resolve(),

@@ -3,7 +3,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Aggregator } from 'prom-client';
 import type { Entry } from '../core/entry/entry.ts';
-import type { Verdict } from '../core/verdict.ts';
+import { resultOf, type Verdict } from '../core/verdict.ts';
 import type { Ear } from '../flow/ports.ts';
 
 export interface Readings {
@@ -58,6 +58,7 @@ export function openMetrics(readings: () => Readings): Metrics {
       meters.kept.inc();
       meters.keptBytes.inc(entry.body.byteLength);
     },
+    store: ({ state }) => meters.storeChanges.inc({ state }),
     trouble(what) {
       meters.troubles.inc({ what });
     },
@@ -128,6 +129,7 @@ function metersIn(registry: Registry, readings: () => Readings) {
     kept: counter('kept_total', 'Answers kept', []),
     keptBytes: counter('kept_bytes_total', 'Bytes of the bodies kept', []),
     troubles: counter('troubles_total', 'What went wrong inside, by kind', ['what']),
+    storeChanges: counter('store_changes_total', 'The store went down, or was ready', ['state']),
     waiting: gauge('refresh_waiting', 'Entries waiting to be fetched again'),
     running: gauge('refresh_running', 'Entries being fetched again'),
   };
@@ -150,8 +152,8 @@ function readAnyTime(gauge: OpenGauge): void {
 }
 
 function labelsOf(verdict: Verdict): { result: string; because: string; keptAs: string } {
-  const { kind } = verdict;
-  if (kind === 'write') return { result: kind, because: verdict.outcome, keptAs: '' };
+  const result = resultOf(verdict);
+  if (verdict.kind === 'write') return { result, because: verdict.outcome, keptAs: '' };
   const keptAs = 'kept' in verdict ? (verdict.kept ?? '') : '';
-  return { result: kind, because: verdict.because, keptAs };
+  return { result, because: verdict.because, keptAs };
 }

@@ -1,11 +1,11 @@
 // What the scripts that run inside Redis are made of: each first makes sure that this is a primary
 // and that the history is the one the epoch was begun in. Nothing here runs by itself.
 //
-// One hash: format, epoch, replid, young, lease (the longest of a member, in ms), rules (of the
-// member that told them last), seq, floor, count (of the t: fields), members (ids between spaces),
-// missing (those that were removed and have not come back), owners (of writes), t:<tag> (its last
-// touch), m:<id> (a member's beat), w:<owner> (the ids of its writes), i:<id> (such a write as
-// JSON).
+// One hash: format, epoch, begun (why it was), replid, young, lease (the longest of a member, in
+// ms), rules (of the member that told them last), seq, floor, count (of the t: fields), members (ids
+// between spaces), missing (those that were removed and have not come back), asked (who did last to
+// join), owners (of writes), t:<tag> (its last touch), m:<id> (a member's beat), w:<owner> (the ids
+// of its writes), i:<id> (such a write as JSON).
 //
 // Of these, whatever its version, everybody may rely on format, epoch, replid, lease, seq and
 // floor, and on what a lower or a higher format means: see BUMP.
@@ -30,30 +30,36 @@ end
 
 // ARGV[1] is the id that a new epoch would get, ARGV[2] the caller's member id, ARGV[3] its lease.
 // A caller that begins a new epoch is its first member. Only from INFO can a script learn its
-// history.
+// history. What anybody else has put into the key, no number or no hash at all, is not mended.
 export const PRELUDE = `${PRIMARY}
 local history = string.match(info, 'master_replid:(%x+)')
 if not history then
   return redis.error_reply('ERR this server does not tell its master_replid')
 end
-local head = redis.call('HMGET', control,
-  'format', 'epoch', 'replid', 'seq', 'floor', 'members', 'young', 'lease')
+local head = redis.pcall('HMGET', control,
+  'format', 'epoch', 'replid', 'seq', 'floor', 'members', 'young', 'lease', 'count')
+if head.err and not string.find(head.err, 'WRONGTYPE', 1, true) then return head end
+local function count(text)
+  return text and #text < 16 and string.find(text, '^%d+$') and tonumber(text)
+end
 local format, epoch, seq, floor, members, young, leases =
-  head[1], head[2], tonumber(head[4] or nil), tonumber(head[5] or nil), head[6] or '', head[7],
-  tonumber(head[8] or nil)
+  head[1], head[2], count(head[4]), count(head[5]), head[6] or '', head[7], count(head[8])
 if head[3] == history and (tonumber(format or nil) or 0) > ${FORMAT} then
   return redis.error_reply('NEWER the control key has a later format')
 end
-local function begin()
+local function begin(why)
   epoch, seq, floor, members, young, leases = fresh, 0, 0, ' ' .. me .. ' ', fresh, lease
   redis.call('UNLINK', control)
-  redis.call('HSET', control, 'format', '${FORMAT}', 'epoch', fresh, 'replid', history,
-    'seq', 0, 'floor', 0, 'count', 0, 'members', members, 'm:' .. me, 1, 'young', young,
-    'lease', leases)
+  redis.call('HSET', control, 'format', '${FORMAT}', 'epoch', fresh, 'begun', why,
+    'replid', history, 'seq', 0, 'floor', 0, 'count', 0, 'members', members, 'm:' .. me, 1,
+    'young', young, 'lease', leases)
 end
-if format ~= '${FORMAT}' or not epoch or head[3] ~= history or not seq or not floor or not leases
+if head[3] and head[3] ~= history then begin('other-history')
+elseif not head.err and not epoch then begin('empty')
+elseif format ~= '${FORMAT}' or not (epoch and head[3] and seq and floor and leases)
+  or not count(head[9])
 then
-  begin()
+  begin('damaged')
 end
 local function get(field) return redis.call('HGET', control, field) end
 local function reply(...)

@@ -12,14 +12,16 @@ const STEPS = {
   /**
    * [4]: its rules, [5]: the id it had before, or nothing, [6]: how, [7]: by what. `ask` enters
    * where everybody left, `enter` if the epoch is still [7], `new-epoch` begins one if the roster
-   * is still [7]. Adds the roster.
+   * is still [7]. Adds the roster. Whoever is answered, in or out, has seen the store take
+   * something.
    */
   join: `
 local rules, former, how, by = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+redis.call('HSET', control, 'asked', me)
 local function isMember() return redis.call('HEXISTS', control, 'm:' .. me) == 1 end
 if not isMember() then
   if how == 'new-epoch' and by == roster() then
-    begin()
+    begin('all-silent')
   elseif (members == '' and not get('missing')) or (how == 'enter' and by == epoch) then
     distrust(rules)
     if members == '' then
@@ -70,8 +72,8 @@ forget(me)
 return reply()
 `,
   /**
-   * [4]: a cursor. Adds the floor, the next cursor, tags with their touches, and held writes: id,
-   * 1 for everything, tags as JSON, and so on.
+   * [4]: a cursor. Adds the floor, the next cursor, tags with their touches, held writes (id, 1 for
+   * everything, tags as JSON, and so on), and why the epoch was begun.
    */
   load: `
 local page = redis.call('HSCAN', control, ARGV[4], 'COUNT', 500)
@@ -91,7 +93,7 @@ for i = 1, #page[2], 2 do
     end
   end
 end
-return reply(floor, page[1], touched, held)
+return reply(floor, page[1], touched, held, get('begun') or '')
 `,
   /** [4]: id, [5…]: tags. A write that is there already only changes its owner. */
   intend: `

@@ -111,12 +111,16 @@ export class RedisShared implements Shared {
   }
 
   load(me: MemberId, cursor: string | undefined): ReturnType<Shared['load']> {
-    return this.#run(me, this.#scripts.load, [cursor ?? '0'], ([floor, next, touched, held]) => ({
-      floor: Number(floor),
-      next: next === '0' ? undefined : String(next),
-      touched: readTouched(touched),
-      held: readHeld(held),
-    }));
+    return this.#run(me, this.#scripts.load, [cursor ?? '0'], (rest) => {
+      const [floor, next, touched, held, begun] = rest;
+      return {
+        floor: Number(floor),
+        next: next === '0' ? undefined : String(next),
+        touched: readTouched(touched),
+        held: readHeld(held),
+        begun: String(begun),
+      };
+    });
   }
 
   intend(me: MemberId, id: string, tags: readonly string[]): Promise<Heard> {

@@ -36,6 +36,9 @@ export function messageOf(error: unknown, script?: Script): string {
   }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
   const message = error.message === '' ? code ?? error.name : error.message;
+  if (/^Unknown RESP type|^Protocol error/.test(message)) {
+    return 'what answers there is no Redis: is it the right port?';
+  }
   if (!ACL.test(message)) return message;
   const command = script === undefined
     ? commandOf(error) : `${script.name}: ${calledIn(script, message)}`;

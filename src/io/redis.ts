@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Limits, RedisPlace } from '../core/rules/config.ts';
 import { type Fleet, joinFleet } from '../flow/fleet/fleet.ts';
-import type { Clock, Store } from '../flow/ports.ts';
+import type { Clock, Store, StoreNews } from '../flow/ports.ts';
 import { redisAddress } from './redis-address.ts';
 import { redisEntries } from './redis-entries.ts';
 import { Hearing } from './redis-hearing.ts';
@@ -36,6 +36,7 @@ export function redisStore(options: RedisStoreOptions): Store {
   const { prefix, clock, leaseMs, rules, limits, budgetMs } = options;
   const touched: ((tags: readonly string[]) => void)[] = [];
   const swept: (() => void)[] = [];
+  const news: ((news: StoreNews) => void)[] = [];
   const tell = sparingly(options);
   const probeMs = Math.max(10, Math.min(leaseMs / 10, 200));
   const name = `{${prefix}}:control`;
@@ -65,6 +66,7 @@ export function redisStore(options: RedisStoreOptions): Store {
     shared: control, clock, newId: randomUUID, leaseMs, rules, limits,
     onTouched: (tags) => touched.forEach((callback) => callback(tags)),
     onSwept: () => swept.forEach((callback) => callback()),
+    onNews: (told) => news.forEach((callback) => callback(told)),
     onBroken: (error) => tell('internal', error instanceof Error ? error.message : 'unknown'),
   });
   return {
@@ -79,6 +81,7 @@ export function redisStore(options: RedisStoreOptions): Store {
     },
     onTouched: (callback) => void touched.push(callback),
     onSwept: (callback) => void swept.push(callback),
+    onNews: (callback) => void news.push(callback),
     leaseMsMax: () => fleet.leaseMsMax(),
     wroteAt: () => fleet.wroteAt(),
     rules: (next) => fleet.rules(next),

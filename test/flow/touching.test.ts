@@ -4,7 +4,9 @@ import t from 'tap';
 import type { Epoch, Seq } from '../../src/core/entry/entry.ts';
 import type { Control, Known, Said } from '../../src/flow/ports.ts';
 import { Remembered } from '../../src/flow/remembered.ts';
-import { guarded, persist, remember, touchOrRemember } from '../../src/flow/touching.ts';
+import {
+  guarded, persist, remember, touchOrRemember, watchOutage,
+} from '../../src/flow/touching.ts';
 import { configOf, type Fake, fakeGateway, RULES } from '../admin/fake-gateway.ts';
 
 const SAID: Said = { kind: 'said', epoch: 'epoch-1' as Epoch, seq: 1 as Seq };
@@ -54,6 +56,26 @@ t.test('in an outage only the first writes wait', async (t) => {
   t.same(await persist(fake.gateway, () => Promise.resolve(UNSAID)), UNSAID);
   t.equal(fake.clock.mono(), at, 'at once');
   t.same(await persist(fake.gateway, () => Promise.resolve(SAID)), SAID);
+});
+
+t.test('an outage that began before the write is not waited for anew', async (t) => {
+  const fake = fakeGateway(configOf(`lease: 2s\n${RULES}`));
+  watchOutage(fake.gateway);
+  await pass(fake, 2_400);
+  const at = fake.clock.mono();
+  const write = persist(fake.gateway, () => Promise.resolve(UNSAID));
+  await pass(fake, 150);
+  t.same(await write, UNSAID);
+  t.ok(fake.clock.mono() - at <= 150);
+  // The store took something: that was the end of it.
+  fake.wroteAt = fake.clock.mono();
+  await pass(fake, 500);
+  let over = false;
+  const next = persist(fake.gateway, () => Promise.resolve(UNSAID)).then(() => { over = true; });
+  await pass(fake, 2_400);
+  t.notOk(over);
+  await pass(fake, 200);
+  await next;
 });
 
 t.test('who was away in an outage begins to wait anew', async (t) => {
@@ -163,14 +185,18 @@ t.test('nothing of the store is trusted while anything is remembered', async (t)
     steps.push(step);
     return Promise.resolve(SAID);
   };
+  let said: Known = known;
   const control: Control = {
-    look: () => known, intend: say('intend'), abandon: say('abandon'), touch: say('touch'),
+    look: () => said, intend: say('intend'), abandon: say('abandon'), touch: say('touch'),
   };
   const remembered = new Remembered(10);
   const guard = guarded(control, remembered);
   t.same(guard.look([]), known);
   remembered.add(['a']);
   t.same(guard.look(['b']), { kind: 'unknown', because: 'store-joining' });
+  said = { kind: 'unknown', because: 'store-down' };
+  t.same(guard.look(['b']), said, 'a store that is down is told as such');
+  said = known;
   await guard.intend('1', []);
   await guard.touch({ tags: [], then: 'done' });
   await guard.abandon('1');

@@ -82,7 +82,7 @@ void t.test('every change of seq is published, and nothing else', async (t) => {
   t.equal(seq, 5);
 });
 
-void t.test('nobody removes a member whose beat moved, itself, or without being one', async (t) => {
+void t.test('nobody removes a member whose beat moved, or itself', async (t) => {
   const { raw, ask } = await asked(t);
   await ask(S.join, 'first', 'rules', '', 'ask', '');
   await ask(S.join, 'second', 'rules', '', 'enter', 'fresh');
@@ -94,6 +94,37 @@ void t.test('nobody removes a member whose beat moved, itself, or without being 
   await ask(S.expel, 'first', 'second', '2');
   t.equal(await members(), ' first ');
   t.strictSame((await ask(S.renew, 'second', 'n', '')).slice(0, 5), [...head(0, 0)]);
+});
+
+void t.test('a key that somebody else has spoilt is begun anew, and told why', async (t) => {
+  const { raw, ask } = await asked(t);
+  const begun = async (): Promise<unknown[]> => {
+    const page = await ask(S.load, 'first', '0');
+    return [page[9], (await raw.hmget(CONTROL, 'seq', 'floor', 'count')).join()];
+  };
+  const spoil: readonly (readonly [what: string, () => Promise<unknown>, begun: string])[] = [
+    ['nothing', () => raw.del(CONTROL), 'empty'],
+    ['another history', () => raw.hset(CONTROL, 'replid', 'ab'), 'other-history'],
+    ['a text', () => raw.set(CONTROL, 'text'), 'damaged'],
+    ...['seq', 'floor', 'count', 'lease'].flatMap((field) =>
+      ['1.5', '-1', '1e3', 'many', '1'.repeat(16)].map((value) =>
+        [`${field} ${value}`, () => raw.hset(CONTROL, field, value), 'damaged'] as const)),
+    ['no seq', () => raw.hdel(CONTROL, 'seq'), 'damaged'],
+  ];
+  for (const [what, act, why] of spoil) {
+    await ask(S.touch, 'first', '', 'done', '', '0', '0', 'a');
+    await act();
+    t.strictSame(await begun(), [why, '0,0,0'], what);
+  }
+});
+
+void t.test('whoever asks to join has had the store take something', async (t) => {
+  const { raw, ask } = await asked(t);
+  await ask(S.join, 'first', 'rules', '', 'ask', '');
+  const [, , member] = await ask(S.join, 'second', 'rules', '', 'ask', '');
+  t.equal(member, 0);
+  await raw.config('SET', 'maxmemory', '1');
+  await t.rejects(ask(S.join, 'second', 'rules', '', 'ask', ''), /OOM/);
 });
 
 void t.test('a hash of a later format is not read; everything in it can be ended', async (t) => {

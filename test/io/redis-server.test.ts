@@ -56,6 +56,24 @@ void t.test('a wrong password is told as such, without the password', async (t) 
   t.match(await right.store.control.look(['a']), { kind: 'known' });
 });
 
+void t.test('that it goes and comes, and begins anew, is told once, with the reason', async (t) => {
+  const redis = await server(t);
+  const { store } = open(t, { url: redis.url });
+  const news: string[] = [];
+  store.onNews((told) => void news.push(told.state === 'down' ? 'down' : told.begun));
+  const told = (count: number): Promise<void> =>
+    until(() => news.length >= count, { what: `news: ${news.join()}` });
+  await told(1);
+  await redis.kill();
+  await told(2);
+  await redis.restart();
+  await told(3);
+  await client(t, redis.url).flushall();
+  await told(4);
+  t.strictSame(news, ['empty', 'down', 'empty', 'empty']);
+  t.equal(store.state().state, 'ready');
+});
+
 void t.test('a replica is not asked', async (t) => {
   const primary = await server(t);
   const replica = await server(t, ['--replicaof', `127.0.0.1 ${primary.port}`]);

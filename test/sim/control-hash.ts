@@ -15,6 +15,8 @@ export interface Hash {
   /** Empty where only the step of every version has been here. */
   format: string;
   epoch: Epoch;
+  /** Why. */
+  begun: string;
   replid: string;
   /** The name by which it is young. */
   young: string | undefined;
@@ -36,8 +38,8 @@ export interface Hash {
 
 export function emptyHash(): Hash {
   return {
-    format: '', epoch: '' as Epoch, replid: '', young: undefined, leaseMs: 0, rules: undefined,
-    seq: 0, floor: 0, count: 0, members: [], missing: '', owners: [],
+    format: '', epoch: '' as Epoch, begun: '', replid: '', young: undefined, leaseMs: 0,
+    rules: undefined, seq: 0, floor: 0, count: 0, members: [], missing: '', owners: [],
     beats: new Map(), touched: new Map(), intents: new Map(), writes: new Map(),
   };
 }

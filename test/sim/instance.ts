@@ -3,7 +3,7 @@
 import { assemble } from '../../src/flow/assemble.ts';
 import { joinFleet } from '../../src/flow/fleet/fleet.ts';
 import type { Gateway } from '../../src/flow/gateway.ts';
-import type { Ear, Store, Upstream } from '../../src/flow/ports.ts';
+import type { Ear, Store, StoreNews, Upstream } from '../../src/flow/ports.ts';
 import { memoryEntries } from '../../src/io/memory.ts';
 import { tieredEntries } from '../../src/io/tiers.ts';
 import { DataLink } from './data-link.ts';
@@ -38,6 +38,7 @@ export function openInstance({ host, store, upstream, setting, touchedMax = 100 
   const shared = new Network({ store, data, host, leaseMs: LEASE_MS, budgetMs: BUDGET_MS });
   const touched: ((tags: readonly string[]) => void)[] = [];
   const swept: (() => void)[] = [];
+  const news: ((news: StoreNews) => void)[] = [];
   let ids = 0;
   const newId = (): string => `${host.name}-${(ids += 1)}`;
   const fleet = joinFleet({
@@ -45,6 +46,7 @@ export function openInstance({ host, store, upstream, setting, touchedMax = 100 
     limits: { touched: touchedMax, quarantineMs: QUARANTINE_MS },
     onTouched: (tags) => touched.forEach((callback) => callback(tags)),
     onSwept: () => swept.forEach((callback) => callback()),
+    onNews: (told) => news.forEach((callback) => callback(told)),
     onBroken: (error) => void mistakes.push(textOf(error)),
   });
   const its: Store = {
@@ -58,6 +60,7 @@ export function openInstance({ host, store, upstream, setting, touchedMax = 100 
     },
     onTouched: (callback) => void touched.push(callback),
     onSwept: (callback) => void swept.push(callback),
+    onNews: (callback) => void news.push(callback),
     leaseMsMax: () => fleet.leaseMsMax(),
     wroteAt: () => fleet.wroteAt(),
     rules: (next) => fleet.rules(next),
@@ -65,6 +68,7 @@ export function openInstance({ host, store, upstream, setting, touchedMax = 100 
   };
   const ear: Ear = {
     upstreamRequest: NOTHING, touched: NOTHING, refreshed: NOTHING, backlog: NOTHING,
+    store: NOTHING,
     kept: (entry) =>
       store.world.note(() => `${host.name} keeps ${entry.recipe.path} as of ${entry.asOf}`),
     trouble(what, detail) {

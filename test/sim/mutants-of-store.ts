@@ -8,14 +8,13 @@ const OURS = 'const ours = found?.replid === this.#history;';
 export const OF_STORE: readonly Mutant[] = [
   {
     name: 'a join of unknown outcome is tried again',
-    by: ['stop'], onlyWith: 'stop', seed: 2030, file: 'src/flow/fleet/entrance.ts',
+    by: ['stop'], onlyWith: 'stop', seed: 8272, file: 'src/flow/fleet/entrance.ts',
     changes: [["if (heard.kind === 'failed') return { kind: 'late' };",
       "if (heard.kind === 'failed') return { kind: 'out', because: 'store' };"]],
-    rare: true,
   },
   {
     name: 'nobody waits in a store that has just started with nothing',
-    by: ['kill'], onlyWith: 'kill', seed: 1, file: server,
+    by: ['kill'], onlyWith: 'kill', seed: 2094, file: server,
     changes: [
       [
         '    const hash = emptyHash();\n',
@@ -24,7 +23,6 @@ export const OF_STORE: readonly Mutant[] = [
       ['hash.young = fresh;',
         'hash.young = had === undefined && this.about.asked < 5 ? undefined : fresh;'],
     ],
-    rare: true,
   },
   {
     name: 'the epoch is bound to the number of fail-overs',

@@ -70,7 +70,7 @@ export class ControlServer {
       let now = hash;
       if (!now.beats.has(me)) {
         if (how.kind === 'new-epoch' && how.roster === rosterText(now)) {
-          now = this.#begin(caller);
+          now = this.#begin(caller, 'all-silent');
         } else if ((now.members.length === 0 && now.missing === '')
           || (how.kind === 'enter' && how.epoch === now.epoch)) {
           this.#distrust(now, rules);
@@ -129,7 +129,8 @@ export class ControlServer {
       for (const [id, { state, tags }] of hash.intents) {
         if (state !== 'open' && this.#pageOf(id) === page) held.push({ id, tags });
       }
-      return { floor: hash.floor, touched, held, next: this.#after(page) };
+      const { floor, begun } = hash;
+      return { floor, touched, held, next: this.#after(page), begun };
     });
   }
 
@@ -239,17 +240,26 @@ export class ControlServer {
     this.about.asked += 1;
     const ours = found?.replid === this.#history;
     if (ours && Number(found.format) > Number(FORMAT)) return { kind: 'error', error: 'NEWER' };
-    const said = act(ours && found.format === FORMAT ? found : this.#begin(caller));
+    const sound = ours && found.format === FORMAT;
+    const said = act(sound ? found : this.#begin(caller, this.#why(found)));
     const { epoch, seq, young, leaseMs, beats } = this.hash!;
     const head = { epoch, seq: seq as Seq, member: beats.has(caller.me), young, leaseMs };
     return { kind: 'reply', head, said };
   }
 
-  #begin({ me, fresh, leaseMs }: Caller): Hash {
+  #why(found: Hash | undefined): string {
+    if (found !== undefined && found.replid !== '' && found.replid !== this.#history) {
+      return 'other-history';
+    }
+    return found === undefined || found.epoch === '' ? 'empty' : 'damaged';
+  }
+
+  #begin({ me, fresh, leaseMs }: Caller, why: string): Hash {
     const hash = emptyHash();
     this.hash = hash;
     hash.format = FORMAT;
     hash.epoch = fresh as Epoch;
+    hash.begun = why;
     hash.replid = this.#history;
     hash.young = fresh;
     hash.leaseMs = leaseMs;

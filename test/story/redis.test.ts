@@ -89,6 +89,7 @@ t.test('a Redis that goes away and comes back leaves nothing stale', async (t) =
   await until(async () => {
     const reply = await s.get('/posts');
     t.equal(reply.body, written.body);
+    t.notMatch(reply.cache, /uncacheable-lately/, 'the outage says nothing of the answer');
     return reply.cache.includes('; hit');
   }, { what: 'a hit' });
 });

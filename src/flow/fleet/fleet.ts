@@ -1,7 +1,8 @@
 // The control part of a store that several instances share, as the stories ask for it: looks are
 // answered at once from what this instance knows while it holds its lease, and a touch is over when
 // nobody can use any more what it has ended.
-import type { Control, Known, Said, StoreTrouble, Touch, Turns } from '../ports.ts';
+import type { Epoch } from '../../core/entry/entry.ts';
+import type { Control, Known, Said, StoreNews, StoreTrouble, Touch, Turns } from '../ports.ts';
 import type { Heard } from './shared.ts';
 import { Member, type MemberOptions } from './member.ts';
 
@@ -20,8 +21,11 @@ export interface Fleet {
   close(clean: boolean): Promise<void>;
 }
 
-export function joinFleet(options: MemberOptions): Fleet {
+export type FleetOptions = MemberOptions & { readonly onNews: (news: StoreNews) => void };
+
+export function joinFleet(options: FleetOptions): Fleet {
   const member = new Member(options);
+  tellNews(member, options);
   return {
     control: {
       look: (tags) => look(member, tags),
@@ -36,6 +40,21 @@ export function joinFleet(options: MemberOptions): Fleet {
     rules: (rules) => member.rules(rules),
     close: (clean) => member.close(clean),
   };
+}
+
+/** To whoever did not know: what ends and is mended while the store is there is no news. */
+function tellNews(member: Member, { clock, leaseMs, onNews }: FleetOptions): void {
+  let last: Epoch | 'down' | undefined;
+  member.onStanding = () => {
+    const trouble = member.trouble();
+    const { epoch, begun } = member.epoch;
+    if (trouble === 'store-down' && last !== 'down') onNews({ state: last = 'down' });
+    if (trouble !== undefined || epoch === undefined || epoch === last) return;
+    last = epoch;
+    onNews({ state: 'ready', epoch, begun });
+  };
+  // Where nobody answered from the start.
+  clock.after(leaseMs / 2, () => member.onStanding());
 }
 
 function look(member: Member, tags: readonly string[]): Known {

@@ -18,6 +18,8 @@ export class Knowledge {
   readonly lease: Lease;
   readonly #o: KnowledgeOptions;
   readonly #replica: Replica;
+  /** Why its epoch was begun, as the store says. */
+  begun = '';
   /** Goes up whenever what was known is not known any more. */
   #losses = 0;
 
@@ -71,6 +73,7 @@ export class Knowledge {
       const page = { ...heard.head, ...heard.said };
       if (cursor === undefined) this.#replica.loadFirst(page);
       else if (!this.#replica.loadNext(page)) return false;
+      this.begun = heard.said.begun;
       cursor = heard.said.next;
       if (cursor === undefined && !this.#replica.loaded()) return false;
     }

@@ -36,6 +36,8 @@ const PAUSE_MS_MIN = 2;
 
 export class Member {
   readonly mine: Mine = new Map();
+  /** Called when it has perhaps changed whether the cache may be used. */
+  onStanding: () => void = () => undefined;
   readonly turns: FleetTurns;
   readonly #o: MemberOptions;
   readonly #membership: Membership;
@@ -64,15 +66,15 @@ export class Member {
     });
     const { ask } = this.#membership;
     const { quarantineMs } = limits;
-    this.#knowledge = new Knowledge({ leaseMs, limits, lost: () => this.#nudge() });
+    this.#knowledge = new Knowledge({ leaseMs, limits, lost: () => this.#lost() });
     this.#acks = new Acknowledging(shared, clock);
-    this.#entrance = new Entrance({ shared, clock, newId, ask });
+    this.#entrance = new Entrance({ shared, clock, newId, ask: (step) => this.write(step) });
     this.#steward = new Steward({ shared, clock, ask, mine: this.mine, quarantineMs, swept });
     this.turns = new FleetTurns(shared, clock, () => this.#membership.me);
     shared.attach({
       message: (message) => this.#hear(message),
       up: () => this.#nudge(),
-      down: () => this.#nudge(),
+      down: () => this.#lost(),
       deaf: () => this.#deaf(),
     });
     this.#running = this.#run();
@@ -85,6 +87,11 @@ export class Member {
   /** The longest lease that anybody may hold, as far as is known. */
   get leaseMsMax(): number {
     return this.#membership.leaseMsMax;
+  }
+
+  /** The epoch in which it holds its lease, and why that was begun. */
+  get epoch(): { readonly epoch: Epoch | undefined; readonly begun: string } {
+    return this.#knowledge;
   }
 
   /** When the store last took something of this instance's, in monotonic milliseconds. */
@@ -137,6 +144,7 @@ export class Member {
   /** `clean`: what was kept may be trusted by whoever comes next. */
   async close(clean: boolean): Promise<void> {
     this.#closed = true;
+    this.onStanding = () => undefined;
     this.#wake();
     await this.#running;
     // Whoever was a member all the while missed no outage, with or without a lease.
@@ -162,6 +170,7 @@ export class Member {
       case 'renewed': {
         const old = this.#membership.young === undefined;
         this.#knowledge.renewed(message, old && this.#claimedIn === message.epoch);
+        this.onStanding();
         return;
       }
       case 'acked':
@@ -198,6 +207,13 @@ export class Member {
     this.#listensAs = undefined;
     this.#knowledge.lose();
     this.#knowledge.lease.forget();
+  }
+
+  /** Of another's turn nobody may hear any more, and nothing is found without a lease. */
+  #lost(): void {
+    this.turns.leave();
+    this.onStanding();
+    this.#nudge();
   }
 
   #nudge(): void {
@@ -308,6 +324,7 @@ export class Member {
     // Told nothing, in an epoch that may have begun with this very step, it stays as it is.
     if (news !== undefined) this.#rulesTold = news;
     lease.confirm(nonce);
+    this.onStanding();
     return heard.said;
   }
 

@@ -86,10 +86,16 @@ export interface LoadedPage {
   readonly held: readonly Held[];
   /** Undefined with the last one. */
   readonly next: string | undefined;
+  /**
+   * Why the epoch was begun: the store was `empty`, has an `other-history` (restarted, or another
+   * server took over), was `damaged`, or the members were `all-silent`.
+   */
+  readonly begun: string;
 }
 
 /** The first argument of each is who calls. Every step is safe when repeated, late or reordered. */
 export interface Steps {
+  /** The store takes something with it, whatever it answers. */
   join(me: MemberId, joining: Joining): Promise<Heard<Roster>>;
   /**
    * Moves the caller's beat and sends `renewed` to it. `rules`: where the store does not know them
@@ -112,8 +118,7 @@ export interface Steps {
   /** Touches for an intent and ends it, if it is the caller's. */
   release(me: MemberId, id: string): Promise<Heard>;
   /**
-   * Removes another member if its beat is still this one, and the caller is one itself. It is
-   * missing until it joins again.
+   * Removes another member if its beat is still this one. It is missing until it joins again.
    */
   expel(me: MemberId, id: MemberId, beat: string): Promise<Heard>;
   /** Forgets the oldest touches if there are more, raising the floor first. */

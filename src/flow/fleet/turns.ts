@@ -17,6 +17,11 @@ export class FleetTurns implements Turns {
     this.#me = me;
   }
 
+  /** Nobody is waited for any more. */
+  leave(): void {
+    for (const resolve of [...this.#waiting.values()]) resolve('unkept');
+  }
+
   hear({ key, kept }: Extract<Letter, { kind: 'landed' }>): void {
     this.#waiting.get(key)?.(kept ? 'kept' : 'unkept');
   }
