@@ -1,8 +1,8 @@
 // What the scripts that run inside Redis are made of: each first makes sure that this is a primary
 // and that the history is the one the epoch was begun in. Nothing here runs by itself.
 //
-// One hash: format, epoch, begun (why it was), replid, young, lease (the longest of a member, in
-// ms), rules (of the member that told them last), seq, floor, count (of the t: fields), members (ids
+// One hash: format, epoch, begun (why it was), replid, young, lease (the longest of a member, ms),
+// rules (of the member that told them last), seq, floor, count (of the t: fields), members (ids
 // between spaces), missing (those that were removed and have not come back), asked (who did last to
 // join), owners (of writes), t:<tag> (its last touch), m:<id> (a member's beat), w:<owner> (the ids
 // of its writes), i:<id> (such a write as JSON).
