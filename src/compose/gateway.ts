@@ -5,6 +5,7 @@ import type { Config } from '../core/rules/config.ts';
 import { assemble } from '../flow/assemble.ts';
 import type { Gateway } from '../flow/gateway.ts';
 import type { Clock } from '../flow/ports.ts';
+import { lastWords } from '../flow/touching.ts';
 import { warmUp } from '../flow/warm.ts';
 import { realClock } from '../io/clock.ts';
 import { type CountedHandler, requestHandler } from '../io/handler.ts';
@@ -66,6 +67,7 @@ export function compose(config: Config, { clock = realClock }: { clock?: Clock }
       drains = true;
     },
     async close() {
+      await lastWords(gateway);
       await store.close({ clean: !gateway.remembered.pending });
       await upstream.close();
     },

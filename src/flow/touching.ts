@@ -78,6 +78,18 @@ export function remember(gateway: Gateway, tags: readonly string[] | 'everything
   if (idle) applyRemembered(gateway);
 }
 
+/** Before it leaves, what it owes is still told, if the store can be: for at most so long. */
+const LAST_WORDS_MS = 1000;
+const LAST_WORDS_LOOK_MS = 20;
+
+/** Ends when nothing is remembered any more, or nobody can wait for it longer. */
+export async function lastWords({ clock, remembered }: Gateway): Promise<void> {
+  const end = clock.mono() + LAST_WORDS_MS;
+  while (remembered.pending && clock.mono() < end) {
+    await new Promise<void>((resolve) => void clock.after(LAST_WORDS_LOOK_MS, resolve));
+  }
+}
+
 const JOINING: Known = { kind: 'unknown', because: 'store-joining' };
 
 function applyRemembered(gateway: Gateway): void {

@@ -5,7 +5,7 @@ import type { Epoch, Seq } from '../../src/core/entry/entry.ts';
 import type { Control, Known, Said } from '../../src/flow/ports.ts';
 import { Remembered } from '../../src/flow/remembered.ts';
 import {
-  guarded, persist, remember, touchOrRemember, watchOutage,
+  guarded, lastWords, persist, remember, touchOrRemember, watchOutage,
 } from '../../src/flow/touching.ts';
 import { configOf, type Fake, fakeGateway, RULES } from '../admin/fake-gateway.ts';
 
@@ -203,4 +203,22 @@ t.test('nothing of the store is trusted while anything is remembered', async (t)
   t.same(steps, ['intend', 'touch', 'abandon'], 'but it is told');
   remembered.forget(remembered.recall()!);
   t.same(guard.look(['b']), known);
+});
+
+t.test('who leaves still tells what it owes, but does not wait for ever', async (t) => {
+  const fake = fakeGateway(configOf(`lease: 2s\n${RULES}`));
+  const { clock, gateway } = fake;
+  await lastWords(gateway);
+  t.equal(clock.mono(), 0, 'nothing is owed');
+  remember(gateway, ['a']);
+  const told = lastWords(gateway);
+  await pass(fake, 400);
+  await told;
+  t.notOk(gateway.remembered.pending);
+  fake.touch = () => Promise.resolve(UNSAID);
+  remember(gateway, ['b']);
+  const untold = lastWords(gateway);
+  await pass(fake, 1_100);
+  await untold;
+  t.ok(gateway.remembered.pending);
 });

@@ -215,9 +215,10 @@ export const FAULTS: readonly Fault[] = [
     name: 'cut-off', reaches: 'nobody', passes: true,
     begin(stage) {
       const { store } = stage;
-      // Nothing arrives any more, and nobody says so.
+      // Nothing arrives any more, and nobody says so. What is sent over a connection that stands
+      // arrives once it can.
       store.troubles.set('away', { victim: stage.any()?.host, amount: 1 });
-      return () => void store.troubles.delete('away');
+      return () => store.reachesAll();
     },
   },
   between('bus-lost', [0.1, 1], 'nobody'),

@@ -82,11 +82,18 @@ export const OF_STORE: readonly Mutant[] = [
       + '    if (hash === undefined && spare?.replid === replid) return spare.epoch;\n']],
   },
   {
-    name: 'what somebody kept is there, and is valid',
-    by: ['evict-entry'], onlyWith: 'evict-entry', seed: 1, file: 'src/flow/turn.ts',
-    changes: [["const valid = standing === 'valid' ? entry : undefined;",
-      "const valid = standing === 'valid' || ending === 'kept' ? entry : undefined;"],
-    ['if (valid !== undefined && isNews(seat, valid)) return', 'if (valid !== undefined) return']],
+    name: 'what is not there any more is as it was',
+    by: ['evict-entry'], onlyWith: 'evict-entry', seed: 1, file: 'test/sim/data-link.ts',
+    changes: [['() => this.#store.data.get(key), undefined),', `() => {
+      const had = (this.#store as { had?: Map<Key, Kept> }).had ??= new Map();
+      const found = this.#store.data.get(key);
+      if (this.#store.clockOff !== 0) had.clear();
+      else if (found !== undefined) had.set(key, found);
+      const former = had.get(key);
+      if (found !== undefined || former?.kind !== 'answer') return found ?? former;
+      const { epoch } = this.#store.server.hash ?? {};
+      return former.epoch === epoch ? { ...former, asOf: 1e9 } : undefined;
+    }, undefined),`]],
   },
   {
     name: 'a turn is waited for until it is over',

@@ -19,7 +19,7 @@ export const OF_WAYS: readonly Mutant[] = [
     name: 'a step has no deadline once it has arrived',
     by: ['answer-lost'], onlyWith: 'answer-lost', seed: 1, file: network,
     changes: [["|| store.has('answer-lost', host)) {\n        this.#late(call);\n",
-      "|| store.has('answer-lost', host)) {\n"]],
+      "|| store.has('answer-lost', host)) {\n        if (this.#away) this.#late(call);\n"]],
   },
   {
     name: 'what was taken already is somebody else\'s',
@@ -87,9 +87,9 @@ export const OF_WAYS: readonly Mutant[] = [
     name: 'what the dead left is dropped untouched', by: ['killed-after-commit'],
     onlyWith: 'killed-after-commit', seed: 1, file: 'test/sim/server.ts',
     changes: [["      const taken = { ...intent, owner: me, state: 'unknown' } as const;\n",
-      '      takeOut(hash, id);\n'
-      + "      this.#touch(hash, undefined, { intent: id, then: 'done', tags: [] });\n"
-      + '      if (hash !== undefined) return undefined;\n'
+      "      if (intent.state === 'open') {\n        takeOut(hash, id);\n"
+      + "        this.#touch(hash, undefined, { intent: id, then: 'done', tags: [] });\n"
+      + '        return undefined;\n      }\n'
       + "      const taken = { ...intent, owner: me, state: 'unknown' } as const;\n"]],
   },
   {

@@ -1,11 +1,14 @@
 // All that stands in one history: the store, the upstream, and the instances, each with its host;
 // killed ones come back as others. Faults act on this.
+import { lastWords } from '../../src/flow/touching.ts';
 import { Host } from './host.ts';
 import { type Instance, openInstance } from './instance.ts';
 import { DEADLINE_MS, QUARANTINE_MS, type Setting } from './settings.ts';
 import { SimStore } from './store.ts';
 import { SimUpstream } from './upstream.ts';
 import type { World } from './world.ts';
+
+const DRAIN_LOOK_MS = 50;
 
 export class Stage {
   readonly world: World;
@@ -15,7 +18,7 @@ export class Stage {
   /** Of those that are gone as well. */
   readonly mistakes: string[] = [];
   readonly setting: Setting;
-  /** Somebody left while writes were under way or held: from then on only the store knows them. */
+  /** Somebody left while writes were held: from then on only the store knows them. */
   leftToStore = false;
   readonly #touchedMax: number;
   #hosts = 0;
@@ -54,20 +57,30 @@ export class Stage {
     this.world.after(backAfterMs, () => this.#open(place));
   }
 
-  /** Leaves as at the end of a deployment; another comes. */
+  /** Leaves as at the end of a deployment: what is under way is ended first. Another comes. */
   leave(instance: Instance): void {
     const place = this.instances.indexOf(instance);
     const { gateway, host } = instance;
     instance.leaving = true;
-    if (gateway.writers.all + gateway.writers.held > 0) this.leftToStore = true;
     this.world.note(() => `${host.name} leaves`);
     const gone = (): void => {
       this.mistakes.push(...instance.mistakes);
       instance.kill();
       this.#open(place);
     };
-    const closed = instance.store.close({ clean: !gateway.remembered.pending });
-    void closed.then(() => void this.world.after(50, gone));
+    const close = (): void => {
+      // Who is cut off and never comes back takes with it what it has promised alone.
+      const promised = gateway.remembered.pending && this.store.troubles.has('away');
+      if (gateway.writers.all > 0 || promised) {
+        this.world.after(DRAIN_LOOK_MS, close);
+        return;
+      }
+      if (gateway.writers.held > 0) this.leftToStore = true;
+      void lastWords(gateway)
+        .then(() => instance.store.close({ clean: !gateway.remembered.pending }))
+        .then(() => void this.world.after(50, gone));
+    };
+    close();
   }
 
   #open(place: number): void {

@@ -50,6 +50,8 @@ export class SimStore {
   onStep: ((name: string, host: Host) => void) | undefined;
   readonly world: World;
   readonly #held: (() => void)[] = [];
+  /** To one that is cut off. */
+  readonly #underWay: (() => void)[] = [];
   #histories = 0;
   #epochs = 0;
 
@@ -123,6 +125,12 @@ export class SimStore {
     for (const one of [...this.listening]) this.endListening(one);
   }
 
+  /** One that was cut off can be reached again: what was sent to it meanwhile comes now. */
+  reachesAll(): void {
+    this.troubles.delete('away');
+    for (const deliver of this.#underWay.splice(0)) deliver();
+  }
+
   endListening(one: Listening): void {
     if (!this.listening.delete(one)) return;
     one.host.enter(() => {
@@ -150,7 +158,11 @@ export class SimStore {
     const later = delayed > 0 ? world.chance.between(0, delayed) : 0;
     const at = Math.max(one.lastAt, world.now + takes + later);
     if (this.troubles.size > 0) {
-      if (this.trouble('away', host) > 0 || this.has('bus-lost', host)) {
+      if (this.trouble('away', host) > 0) {
+        this.#underWay.push(() => this.#deliver(one, message));
+        return;
+      }
+      if (this.has('bus-lost', host)) {
         world.note(() => `bus loses ${describe(message)} for ${host.name}`);
         return;
       }
