@@ -26,6 +26,7 @@ export function readFlags(argv: readonly string[], env: World['env']): FlagsRead
         admin: { type: 'string' },
         store: { type: 'string' },
         mode: { type: 'string' },
+        workers: { type: 'string' },
       },
     });
     const [url, ...more] = positionals;

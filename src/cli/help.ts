@@ -36,6 +36,7 @@ is cached as HTTP allows, and writes refresh by REST convention.
       --listen HOST:PORT  where the gateway listens; 127.0.0.1:8080 unless said
       --admin HOST:PORT   where the admin listener listens, or off; 127.0.0.1:8081 unless said
       --store URL         memory, or a redis:// or rediss:// URL
+      --workers N         so many processes on one port, with a Redis store; 1 unless said
       --mode MODE         on, observe (only says what it would do) or off (a plain proxy)
 
 Flags win over EVERFRESH_* variables, these over the file. SIGHUP, or a changed file, reloads:

@@ -8,7 +8,8 @@ export function earOf(metrics: Metrics, log: Logger): Ear {
     ...metrics,
     store(news) {
       metrics.store(news);
-      log.info({ store: news }, news.state === 'ready' ? 'store ready' : 'store down');
+      if (news.state === 'ready') log.info({ store: news }, 'store ready');
+      else log.warn({ store: news }, 'store down');
     },
     trouble(what, detail) {
       metrics.trouble(what, detail);

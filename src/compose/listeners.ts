@@ -56,7 +56,10 @@ export async function openListeners(
     const admin =
       config.admin === 'off'
         ? undefined
-        : await openAdmin({ running, ear, clock, token: config.adminToken }, config.admin);
+        : await openAdmin({ running, ear, clock, token: config.adminToken }, config.admin)
+          .catch((error: Error) => {
+            throw new Error(`admin: ${error.message}`, { cause: error });
+          });
     return {
       gateway: printAddress(app.server.address() as AddressInfo),
       admin: admin && `${admin.address}:${admin.port}`,

@@ -52,7 +52,7 @@ export function assemble({ live, clock, upstream, store, ear, newId }: World): G
     newId,
   };
   store.onTouched((tags) => void refreshAfter(gateway, tags));
-  store.onSwept(() => ear.trouble('swept', {}));
+  store.onSwept((swept) => ear.trouble('swept', { ...swept }));
   store.onNews((news) => {
     ear.store(news);
     if (news.state === 'down') watchOutage(gateway);

@@ -190,9 +190,18 @@ export interface StoreState {
 
 /** It went down; or it may be used, after it could not, or in another epoch than before. */
 export type StoreNews =
-  | { readonly state: 'down' }
+  | { readonly state: 'down'; readonly because?: string }
   /** `begun`: why the epoch was. */
   | { readonly state: 'ready'; readonly epoch: Epoch; readonly begun: string };
+
+/** A write whose instance is gone, touched for it, and to be touched again later. */
+export interface Swept {
+  /** The id that its instance had in the store. */
+  readonly owner: string;
+  readonly tags: number | 'everything';
+  /** What it reaches is kept out of the cache for so long. */
+  readonly heldMs: number;
+}
 
 /** Control and entries of one store, with its life. */
 export interface Store {
@@ -204,7 +213,7 @@ export interface Store {
   /** What others touched, and what was touched for those who are gone, is to be fetched again. */
   onTouched(callback: (tags: readonly string[]) => void): void;
   /** Calls back when a write that nobody looked after any more was touched for its owner. */
-  onSwept(callback: () => void): void;
+  onSwept(callback: (swept: Swept) => void): void;
   onNews(callback: (news: StoreNews) => void): void;
   /** The longest lease that anybody may hold on what is kept here; 0 where there are none. */
   leaseMsMax(): number;

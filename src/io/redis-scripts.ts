@@ -44,8 +44,8 @@ return reply(roster())
 `,
   /**
    * [4]: a nonce, [5]: its rules if the store doesn't know them yet, or nothing. Adds how many
-   * replicas there are, the first of the members, its beat, and the caller's own writes: id,
-   * owner, and so on.
+   * replicas there are, the first of the members, its beat, the caller's own writes (id, owner, and
+   * so on), and the rules.
    */
   renew: `
 if redis.call('HEXISTS', control, 'm:' .. me) == 1 then
@@ -55,7 +55,7 @@ if redis.call('HEXISTS', control, 'm:' .. me) == 1 then
 end
 local steward = string.match(members, '%S+') or ''
 return reply(tonumber(string.match(info, 'connected_slaves:(%d+)')) or 0,
-  steward, get('m:' .. steward) or '', writesOf(me, {}))
+  steward, get('m:' .. steward) or '', writesOf(me, {}), get('rules') or '')
 `,
   /** [4]: by which name it is not young any more. */
   settle: `

@@ -89,11 +89,12 @@ export class RedisShared implements Shared {
   ): Promise<Heard<Renewed>> {
     let replicas = 0;
     const heard = await this.#run(me, this.#scripts.renew, [nonce, rules ?? ''], (rest) => {
-      const [count, steward, beat, writes] = rest;
+      const [count, steward, beat, writes, told] = rest;
       replicas = Number(count);
       const beats = new Map(steward === '' ? [] : [[String(steward), String(beat)]]);
       const intents = readListed(writes);
-      return { steward: steward === '' ? undefined : String(steward), beats, intents };
+      const known = steward === '' ? undefined : String(steward);
+      return { steward: known, beats, intents, rules: String(told) };
     });
     if (heard.kind === 'failed' || replicas === 0) return heard;
     const waited = await this.#o.link.wait();

@@ -6,7 +6,7 @@ import type { Script } from './redis-lua.ts';
 export type RedisTrouble =
   | 'unreachable' | 'timeout' | 'auth' | 'not-primary' | 'moved' | 'cluster-down' | 'loading'
   | 'out-of-memory' | 'too-old' | 'evicts' | 'newer-format' | 'not-replicated' | 'not-guarded'
-  | 'refused' | 'internal';
+  | 'refused' | 'other-rules' | 'internal';
 
 export type Tell = (because: RedisTrouble, message: string) => void;
 
@@ -36,6 +36,7 @@ export function messageOf(error: unknown, script?: Script): string {
   }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
   const message = error.message === '' ? code ?? error.name : error.message;
+  if (/maxRetriesPerRequest/.test(message)) return 'the connection was closed';
   if (/^Unknown RESP type|^Protocol error/.test(message)) {
     return 'what answers there is no Redis: is it the right port?';
   }

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Limits, RedisPlace } from '../core/rules/config.ts';
 import { type Fleet, joinFleet } from '../flow/fleet/fleet.ts';
-import type { Clock, Store, StoreNews } from '../flow/ports.ts';
+import type { Clock, Store, StoreNews, Swept } from '../flow/ports.ts';
 import { redisAddress } from './redis-address.ts';
 import { redisEntries } from './redis-entries.ts';
 import { Hearing } from './redis-hearing.ts';
@@ -29,13 +29,14 @@ export interface RedisStoreOptions extends RedisPlace {
   readonly onTrouble: (because: RedisTrouble, detail: { readonly message: string }) => void;
 }
 
+const OTHER_RULES = 'another instance has other routes, and may not reach what is kept here';
 const TOLD_AGAIN_MS = 10_000;
 
 /** Throws where a PEM file that is named can't be read. */
 export function redisStore(options: RedisStoreOptions): Store {
   const { prefix, clock, leaseMs, rules, limits, budgetMs } = options;
   const touched: ((tags: readonly string[]) => void)[] = [];
-  const swept: (() => void)[] = [];
+  const swept: ((swept: Swept) => void)[] = [];
   const news: ((news: StoreNews) => void)[] = [];
   const tell = sparingly(options);
   const probeMs = Math.max(10, Math.min(leaseMs / 10, 200));
@@ -65,8 +66,12 @@ export function redisStore(options: RedisStoreOptions): Store {
   const fleet: Fleet = joinFleet({
     shared: control, clock, newId: randomUUID, leaseMs, rules, limits,
     onTouched: (tags) => touched.forEach((callback) => callback(tags)),
-    onSwept: () => swept.forEach((callback) => callback()),
-    onNews: (told) => news.forEach((callback) => callback(told)),
+    onSwept: (told) => swept.forEach((callback) => callback(told)),
+    onOtherRules: () => tell('other-rules', OTHER_RULES),
+    onNews(told) {
+      const whole = told.state === 'down' ? { ...told, because: link.because } : told;
+      for (const callback of news) callback(whole);
+    },
     onBroken: (error) => tell('internal', error instanceof Error ? error.message : 'unknown'),
   });
   return {

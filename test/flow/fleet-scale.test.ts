@@ -110,6 +110,7 @@ async function fleetOf(size: number): Promise<{ hub: Hub; fleets: readonly Fleet
     shared: hub.shared(), clock, newId, leaseMs: LEASE_MS, rules: 'rules',
     limits: { touched: 1000, quarantineMs: 60_000 },
     onTouched: () => undefined, onSwept: () => undefined, onNews: () => undefined,
+    onOtherRules: () => undefined,
     onBroken: (error) => { throw error; },
   }));
   for (let turn = 0; turn < 50 && fleets.some((one) => one.trouble() !== undefined); turn += 1) {

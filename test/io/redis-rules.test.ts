@@ -93,3 +93,15 @@ void t.test('in a new epoch the rules are stored again, and nothing more is touc
   await until(async () => (await raw.hget(CONTROL, 'rules')) === 'one');
   t.match(await look(store, 'b'), { seq: 1, newest: 0 });
 });
+
+void t.test('whoever was there before one with other routes tells of it', async (t) => {
+  const { url } = await server(t);
+  const first = open(t, { url, rules: 'one' });
+  const same = open(t, { url, rules: 'one' });
+  await ready(first.store, same.store);
+  const other = open(t, { url, rules: 'two' });
+  await ready(other.store);
+  const tells = ({ troubles }: Opened): boolean => troubles.includes('other-rules');
+  await until(() => tells(first) && tells(same));
+  t.notOk(tells(other));
+});

@@ -35,7 +35,7 @@ void t.test('a roster lists whose each write is, and not what is in it', async (
     ...head(0), 'fresh first=1', ['w1', 'first', 'w2', 'second'],
   ]);
   t.strictSame(await ask(S.renew, 'second', 'n', ''), [
-    ...head(0, 0), 0, 'first', '1', ['w2', 'second'],
+    ...head(0, 0), 0, 'first', '1', ['w2', 'second'], '',
   ], 'a renewal tells of one’s own, and whom to watch');
   await ask(S.intend, 'second', 'w1', 'ignored');
   t.strictSame((await ask(S.roster, 'first'))[6], ['w2', 'second', 'w1', 'second']);

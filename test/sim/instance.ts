@@ -3,7 +3,7 @@
 import { assemble } from '../../src/flow/assemble.ts';
 import { joinFleet } from '../../src/flow/fleet/fleet.ts';
 import type { Gateway } from '../../src/flow/gateway.ts';
-import type { Ear, Store, StoreNews, Upstream } from '../../src/flow/ports.ts';
+import type { Ear, Store, StoreNews, Swept, Upstream } from '../../src/flow/ports.ts';
 import { memoryEntries } from '../../src/io/memory.ts';
 import { tieredEntries } from '../../src/io/tiers.ts';
 import { DataLink } from './data-link.ts';
@@ -37,7 +37,7 @@ export function openInstance({ host, store, upstream, setting, touchedMax = 100 
   const data = new DataLink(store, host, BUDGET_MS);
   const shared = new Network({ store, data, host, leaseMs: LEASE_MS, budgetMs: BUDGET_MS });
   const touched: ((tags: readonly string[]) => void)[] = [];
-  const swept: (() => void)[] = [];
+  const swept: ((swept: Swept) => void)[] = [];
   const news: ((news: StoreNews) => void)[] = [];
   let ids = 0;
   const newId = (): string => `${host.name}-${(ids += 1)}`;
@@ -45,7 +45,8 @@ export function openInstance({ host, store, upstream, setting, touchedMax = 100 
     shared, clock, newId, leaseMs: LEASE_MS, rules: setting.rules,
     limits: { touched: touchedMax, quarantineMs: QUARANTINE_MS },
     onTouched: (tags) => touched.forEach((callback) => callback(tags)),
-    onSwept: () => swept.forEach((callback) => callback()),
+    onSwept: (told) => swept.forEach((callback) => callback(told)),
+    onOtherRules: () => mistakes.push('all have the same rules'),
     onNews: (told) => news.forEach((callback) => callback(told)),
     onBroken: (error) => void mistakes.push(textOf(error)),
   });

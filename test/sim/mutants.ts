@@ -44,7 +44,7 @@ export async function inTurns<T>(
 
 /** With the faults that must find it out, from its seed on. */
 const WITH = 2000;
-/** Without the one that none can stand for. In many more, two others may do together what it does. */
+/** Without the one that none can stand for. In many more, two others may do the same together. */
 const WITHOUT = Number(process.env['EVERFRESH_HISTORIES'] ?? '2000');
 
 async function report(mutant: Mutant): Promise<void> {

@@ -104,7 +104,7 @@ export class ControlServer {
       const [steward] = hash.members;
       const beats: Beats = new Map(
         steward === undefined ? [] : [[steward, String(hash.beats.get(steward) ?? '')]]);
-      return { steward, beats, intents: listed(hash, [me]) };
+      return { steward, beats, intents: listed(hash, [me]), rules: hash.rules ?? '' };
     });
   }
 

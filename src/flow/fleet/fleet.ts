@@ -43,13 +43,13 @@ export function joinFleet(options: FleetOptions): Fleet {
 }
 
 /** To whoever did not know: what ends and is mended while the store is there is no news. */
-function tellNews(member: Member, { clock, leaseMs, onNews }: FleetOptions): void {
+function tellNews(member: Member, { clock, leaseMs, onNews, shared }: FleetOptions): void {
   let last: Epoch | 'down' | undefined;
   member.onStanding = () => {
-    const trouble = member.trouble();
     const { epoch, begun } = member.epoch;
-    if (trouble === 'store-down' && last !== 'down') onNews({ state: last = 'down' });
-    if (trouble !== undefined || epoch === undefined || epoch === last) return;
+    if (!shared.up && last !== 'down') onNews({ state: last = 'down' });
+    if (!shared.up || member.trouble() !== undefined || epoch === undefined) return;
+    if (epoch === last) return;
     last = epoch;
     onNews({ state: 'ready', epoch, begun });
   };

@@ -5,7 +5,7 @@ import type { Epoch } from '../../core/entry/entry.ts';
 import { since } from '../../core/promise/lease.ts';
 import type { Looked } from '../../core/promise/touches.ts';
 import { momentOf } from '../moment.ts';
-import type { Clock, StoreTrouble } from '../ports.ts';
+import type { Clock, StoreTrouble, Swept } from '../ports.ts';
 import { Acknowledging } from './acknowledging.ts';
 import { claim, type Mine } from './claim.ts';
 import { Entrance } from './entrance.ts';
@@ -27,7 +27,9 @@ export interface MemberOptions {
   /** Others touched these, or it was done for those who are gone: to be fetched again. */
   readonly onTouched: (tags: readonly string[]) => void;
   /** A write was touched for somebody who is gone. */
-  readonly onSwept: () => void;
+  readonly onSwept: (swept: Swept) => void;
+  /** A live member goes by other rules: its writes may not reach what is kept by these. */
+  readonly onOtherRules: () => void;
   readonly onBroken: (error: unknown) => void;
 }
 
@@ -321,6 +323,8 @@ export class Member {
     const heard = await this.ask((self) => shared.renew(self, nonce, news));
     if (heard.kind === 'failed' || me !== this.#membership.me) return undefined;
     if (!this.#membership.renewed(at)) return undefined;
+    const { rules } = heard.said;
+    if (news === undefined && rules !== '' && rules !== this.#rules) this.#o.onOtherRules();
     // Told nothing, in an epoch that may have begun with this very step, it stays as it is.
     if (news !== undefined) this.#rulesTold = news;
     lease.confirm(nonce);

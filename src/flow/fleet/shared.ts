@@ -62,6 +62,8 @@ export interface Watched {
 /** The member that looks after the others, and the caller's own writes under way. */
 export interface Renewed extends Watched {
   readonly steward: MemberId | undefined;
+  /** Those that a member told last; empty where none has. */
+  readonly rules: string;
 }
 
 export interface Joining {

@@ -3,7 +3,7 @@
 // touched again after the quarantine, or as late as its writer wanted, since the upstream may still
 // have been at work. Ends none before that, and none that its owner took back.
 import { Watch } from '../../core/promise/watch.ts';
-import type { Clock } from '../ports.ts';
+import type { Clock, Swept } from '../ports.ts';
 import type { Ask, Mine } from './claim.ts';
 import type { Beats, ListedIntent, MemberId, Shared, Watched } from './shared.ts';
 
@@ -14,7 +14,7 @@ export interface StewardOptions {
   readonly mine: Mine;
   readonly quarantineMs: number;
   /** A write was touched for somebody who is gone. */
-  readonly swept: () => void;
+  readonly swept: (swept: Swept) => void;
 }
 
 /** Taken over in one round, so that a renewal is never late for it. */
@@ -71,8 +71,11 @@ export class Steward {
     const heard = await ask((me) => shared.take(me, intent, beat));
     if (heard.kind === 'failed') return false;
     if (heard.said === undefined) return true; // it moved meanwhile
-    this.#adopted.set(intent.id, clock.mono() + Math.max(quarantineMs, heard.said.holdMs));
-    swept();
+    const { holdMs, tags } = heard.said;
+    const heldMs = Math.max(quarantineMs, holdMs);
+    this.#adopted.set(intent.id, clock.mono() + heldMs);
+    const reached = tags === 'everything' ? tags : tags.length;
+    swept({ owner: intent.owner, tags: reached, heldMs });
     return true;
   }
 
