@@ -148,8 +148,7 @@ export const OF_RULES: readonly Mutant[] = [
   {
     name: 'sweeper without a second touch', by: ['killed-after-commit'], seed: 3,
     file: fleet('steward'),
-    changes: [['clock.mono() + Math.max(quarantineMs, heard.said.holdMs)',
-      'Infinity']],
+    changes: [['clock.mono() + heldMs', 'Infinity']],
   },
   {
     name: 'no sweeper', by: ['killed-before-forward'], seed: 3,
