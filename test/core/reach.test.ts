@@ -159,6 +159,13 @@ t.test('a reload touches the routes that nobody watched', async (t) => {
   t.same(unwatched(more, base), ['/posts/:id'], 'it takes the paths of the narrower one back');
   const writesOnly = configOf({ '/posts': { POST: { refresh: [] } }, '/posts/:id': READ });
   t.same(unwatched(writesOnly, base), ['/posts']);
+  for (const change of [{ query: 'none' }, { query: ['page'] }, { tags: ['all'] }]) {
+    const other = configOf({ '/posts': { GET: { ttl: '1h', ...change } }, '/posts/:id': READ });
+    t.same(unwatched(base, other), ['/posts'], JSON.stringify(change));
+    t.same(unwatched(other, base), ['/posts'], 'what it kept before may have been written to');
+  }
+  const [hour, longer] = ['1h', '2h'].map((ttl) => configOf({ '/posts': { GET: { ttl } } }));
+  t.same(unwatched(hour!, longer!), [], 'for how long it is fresh says nothing of what it is');
 });
 
 t.test('two files have one hash of rules where neither leaves the other unwatched', (t) => {
@@ -169,6 +176,7 @@ t.test('two files have one hash of rules where neither leaves the other unwatche
     configOf({ '/posts': READ }),
     configOf({ '/posts': READ, '/posts/:id': { PUT: { refresh: ['/posts'] } } }),
     configOf({ '/posts': READ, '/posts/:id': READ, '/posts/top': { PUT: { refresh: [] } } }),
+    configOf({ '/posts': { GET: { ttl: '1h', query: 'none' } }, '/posts/:id': READ }),
     configOf(undefined),
   ];
   t.equal(new Set([base, ...others].map(rulesHash)).size, others.length + 1);

@@ -126,7 +126,7 @@ t.test('what stands for a `*` is the same in every spelling of its path', async 
     reachTag(route('/x/:id'), bound({ id: 'a-B' })),
     'ids are taken without regard to case by many',
   );
-  for (const other of ['a;v=1', 'a/', '/a']) t.not(
+  for (const other of ['a/', '/a']) t.not(
     reachTag(route('/x/:id'), bound({ id: other })),
     reachTag(route('/x/:id'), bound({ id: 'a' })),
     'but by nothing else',

@@ -52,8 +52,8 @@ export async function atRest(world: World, options: RestOptions): Promise<void> 
     }
   };
   for (const path of paths) ask(path, false);
-  // The turn of one whose end was not heard of goes on for its time; where the store's clock was set
-  // back, for longer than anybody waits.
+  // The turn of one whose end was not heard of goes on for its time; where the store's clock was
+  // set back, for longer than anybody waits.
   await world.run(world.now + 2500);
   const fetching = (): boolean => stage.living.some(({ gateway }) => gateway.flights.size > 0);
   for (let i = 0; i < 10 && fetching(); i += 1) await world.run(world.now + LOOK_MS);

@@ -11,7 +11,8 @@ routes:
   /posts/:id: { GET: { ttl: 1h }, PUT: { refresh: [/posts/:id, /posts] } }
   /files/*:   { GET: { ttl: 1h } }
 `;
-const ALL = ['/posts', '/posts/a-1', '/posts/%C3%A9', '/posts/b%2Fc', '/files/x/y', '/files/z'];
+const ALL = ['/posts', '/posts/a-1', '/posts/%C3%A9', '/posts/b%2Fc', '/posts/c;v=1',
+  '/posts/d%3Bv=1', '/files/x/y', '/files/z'];
 
 const SPELLINGS: [what: string, path: string, reached: string[]][] = [
   ['as it is kept', '/posts/a-1', ['/posts', '/posts/a-1']],
@@ -25,6 +26,8 @@ const SPELLINGS: [what: string, path: string, reached: string[]][] = [
   ['with an escaped slash inside a parameter', '/posts/b%2fc', ['/posts', '/posts/b%2Fc']],
   ['with parameters of a segment', '/posts;v=1/a-1;x=2', ['/posts', '/posts/a-1']],
   ['escaped twice', '/posts/%2561-1', ['/posts', '/posts/a-1']],
+  ['as a reader spells it, with parameters of a segment', '/posts/c', ['/posts', '/posts/c;v=1']],
+  ['as a reader does, escaped', '/posts/d', ['/posts', '/posts/d%3Bv=1']],
   ['under a `*`, in another case', '/files/X/y', ['/files/x/y']],
   ['under a `*`, with slashes to spare', '/files/x//y/', ['/files/x/y']],
   ['under a `*`, with an escaped slash', '/files/x%2Fy', ['/files/x/y']],

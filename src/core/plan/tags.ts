@@ -22,7 +22,8 @@ export function routeTag(pattern: string, params: readonly string[], bound: Boun
   for (const name of params) {
     const value = bound.get(name);
     if (value === undefined) continue;
-    tag += `${separator}${name}=${folded(name === '*' ? restValue(value) : value)}`;
+    const bare = withoutParams(value);
+    tag += `${separator}${name}=${folded(name === '*' ? restValue(bare) : bare)}`;
     separator = '&';
   }
   return shorten(pattern, tag);
@@ -73,11 +74,15 @@ export function reachTag(route: Route, bound: Bound): string {
   return routeTag(route.pattern, route.params, bound);
 }
 
-// What stands for `*` is a piece of a path, and whoever serves it may not tell its spellings apart:
-// `;params`, doubled and trailing slashes, and case as with every value. They share a tag: a write
-// reaches all.
+// Whoever serves a path may not tell its spellings apart: with and without `;params`, with doubled
+// and trailing slashes where a `*` stands for a piece of it, and in any case. They share a tag: a
+// write reaches all.
+function withoutParams(value: string): string {
+  return value.includes(';') ? value.replaceAll(/;[^/]*/g, '') : value;
+}
+
 function restValue(value: string): string {
-  return value.replaceAll(/;[^/]*/g, '').split('/').filter(Boolean).join('/');
+  return value.split('/').filter(Boolean).join('/');
 }
 
 // No blank, `&`, `=`, `{` or `}` remains, so that neither tags nor a store's hash slots can be
