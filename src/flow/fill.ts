@@ -1,13 +1,13 @@
 // Fetches what the cache lacks, gives it to who asked first, and keeps it if HTTP, the operator and
 // the promise allow. An answer is judged by what was known before its fetch began, so one that a
 // write outran is born invalid, however late it comes.
-import type { Entry, Epoch, Kept, Key, Seq } from '../core/entry/entry.ts';
-import { combined, completed } from '../core/entry/parts.ts';
+import type { Entry, Epoch, Key, Seq } from '../core/entry/entry.ts';
+import { extentOf } from '../core/entry/parts.ts';
 import { reusableOnError } from '../core/entry/reusing.ts';
 import { entryOf, judgeHead, type Received, type Terms } from '../core/entry/storing.ts';
 import { freshen, validatorsFor } from '../core/http/conditional.ts';
 import { type Fields, hasField } from '../core/http/message.ts';
-import { type Cacheable, variantKey } from '../core/key/meaning.ts';
+import type { Cacheable } from '../core/key/meaning.ts';
 import { traceFields } from '../core/key/shown.ts';
 import { valid } from '../core/promise/validity.ts';
 import type { NotKeptBecause } from '../core/verdict.ts';
@@ -15,6 +15,7 @@ import type { Flight, Landing } from './flights.ts';
 import type { Gateway } from './gateway.ts';
 import type { FetchedAnswer } from './pass.ts';
 import type { FetchCause, FetchFailure, Known } from './ports.ts';
+import { withParts } from './joined.ts';
 import { discard, Spool } from './spool.ts';
 import { takeTurn } from './turn.ts';
 import { SOON_MS, within } from './within.ts';
@@ -257,6 +258,9 @@ async function keep(
   });
   if (made.kind === 'no') return { kind: 'unkept', because: made.because, status };
   const { entry } = made;
+  // Whose Content-Range and length don't agree says nothing of which bytes these are.
+  const odd = status === 206 && extentOf(entry) === undefined;
+  if (odd) return { kind: 'unkept', because: 'partial-answer', status };
   const marker = made.kept[0];
   const telling = marker?.kind === 'vary' ? marker.names : [];
   const answer = (standing: boolean, kept: 'stored' | NotKeptBecause): Landing =>
@@ -267,29 +271,12 @@ async function keep(
   if (valid(entry, after).kind === 'invalid') return answer(false, 'outrun');
   if (after.held) return answer(true, 'held');
   if (crowded(gateway, meaning, entry)) return answer(true, 'too-many-variants');
-  const all = order.part === undefined ? made.kept : await withParts(gateway, order, made.kept);
+  const { part, requestFields } = order;
+  const all = part === undefined ? made.kept
+    : await withParts(gateway, { key: part.whole.meaning.key, requestFields }, made.kept);
   for (const kept of all) await gateway.store.entries.put(kept);
   gateway.ear.kept(entry);
   return answer(true, 'stored');
-}
-
-// A part is kept together with the one that is there, and as a whole answer once nothing lacks.
-async function withParts(
-  gateway: Gateway, { part, requestFields }: FillOrder, kept: readonly Kept[],
-): Promise<readonly Kept[]> {
-  const entry = kept.at(-1)!;
-  if (entry.kind !== 'answer' || entry.status !== 206) return kept;
-  const before = await gateway.store.entries.get(entry.key);
-  const known = await gateway.store.control.look(entry.tags);
-  const there = before?.kind === 'answer' && known.kind === 'known'
-    && valid(before, known).kind === 'valid';
-  const joined = (there ? combined(before, entry) : undefined) ?? entry;
-  const { key } = part!.whole.meaning;
-  const names = kept.flatMap((one) => (one.kind === 'vary' ? one.names : []));
-  const whole = completed(joined, variantKey(key, names, requestFields));
-  const rest = kept.slice(0, -1);
-  if (whole === undefined) return [...rest, joined];
-  return [...rest.map((one) => ({ ...one, key })), whole];
 }
 
 // New variants of a route are bounded in number and by the minute, so that nobody can push out what

@@ -5,14 +5,15 @@ import type { Gateway } from './gateway.ts';
 import { touchOrRemember } from './touching.ts';
 
 /**
- * Orders the refresh of what is in use under these tags; at most `top` of each route. Where the
- * cache is not used (`mode`), it only says what would be fetched.
+ * Orders the refresh of what is in use under these tags, read so often at least; at most `top` of
+ * each route. Where the cache is not used (`mode`), it only says what would be fetched.
  */
 export function refreshAfter(
   gateway: Gateway,
   tags: Iterable<string>,
+  readsMin = 1,
 ): { readonly count: number; readonly tried: Promise<void> } {
-  const uses = gateway.ledger.dependents(tags, gateway.clock.mono());
+  const uses = gateway.ledger.dependents(tags, gateway.clock.mono(), readsMin);
   const tried = gateway.mode === 'on' ? gateway.refresher.order(uses) : Promise.resolve();
   return { count: uses.length, tried };
 }

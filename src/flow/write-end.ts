@@ -59,7 +59,7 @@ export async function endWrite(
   }
   const refreshing = end.then === 'done'
     ? await refreshed(gateway, writing, reach)
-    : gateway.ledger.dependents(reach.refresh, gateway.clock.mono()).length;
+    : gateway.ledger.dependents(reach.refresh, gateway.clock.mono(), reach.readsMin).length;
   const told = writing.told(fetched, { outcome, refreshing });
   return { told: { ...told, answer: { ...told.answer, body } }, ...over };
 }
@@ -138,7 +138,7 @@ function touchAgainLater(gateway: Gateway, writing: Writing, { reach, then }: En
   gateway.writers.held += 1;
   gateway.clock.after(holdMs(gateway, writing, then), () => {
     touch(gateway, writing, { reach, then: 'done' })
-      .then(() => refreshAfter(gateway, reach.refresh))
+      .then(() => refreshAfter(gateway, reach.refresh, reach.readsMin))
       .catch((error: unknown) => gateway.ear.trouble('assertion', { error }))
       .finally(() => void (gateway.writers.held -= 1));
   });
@@ -146,7 +146,7 @@ function touchAgainLater(gateway: Gateway, writing: Writing, { reach, then }: En
 
 /** With `wait` the writer is answered after the refreshes, or when its patience ends. */
 async function refreshed(gateway: Gateway, writing: Writing, reach: Reach): Promise<number> {
-  const { count, tried } = refreshAfter(gateway, reach.refresh);
+  const { count, tried } = refreshAfter(gateway, reach.refresh, reach.readsMin);
   if (writing.wait) await within(gateway.clock, writing.waitTimeoutMs, tried);
   return count;
 }

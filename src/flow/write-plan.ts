@@ -99,7 +99,8 @@ function reachBy({ config, finder }: Live, { asked, body, answer, bytes }: Excha
 function merged(one: Reach, other: Reach): Reach {
   const refresh = new Set([...one.refresh, ...other.refresh]);
   const purge = new Set([...one.purge, ...other.purge].filter((tag) => !refresh.has(tag)));
-  return { refresh, purge, why: new Map([...one.why, ...other.why]) };
+  const readsMin = one.readsMin === 1 ? 1 : other.readsMin;
+  return { refresh, purge, why: new Map([...one.why, ...other.why]), readsMin };
 }
 
 function read(body: GatheredRequest, fields: Fields): Body | undefined {

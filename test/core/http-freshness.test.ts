@@ -44,6 +44,8 @@ t.test('a tenth of the time since the last change is assumed, at most a day', as
   }
   for (const status of [201, 202, 302, 303, 307, 400, 401, 403, 500, 502, 503, 599]) {
     t.same(lifetime(changed(1000), status), [0, false, 'nothing-said'], String(status));
+    const marked = ['Cache-Control', 'public', ...changed(1000)];
+    t.same(lifetime(marked, status), [100, false, 'heuristic'], `${status}, marked as cacheable`);
   }
 });
 

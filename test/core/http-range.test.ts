@@ -149,6 +149,8 @@ t.test('parts of one version that touch are one, and all of it is whole', async 
   t.same(Buffer.from(whole.body), BODY);
   t.equal(field(whole.fields, 'content-range'), undefined);
   t.equal(completed(part(0, 8), 'w' as Key), undefined);
+  const odd = part(4, 9, { body: BODY.subarray(0, 5) });
+  t.equal(completed(odd, 'w' as Key), undefined, 'its length and its range do not agree');
 });
 
 t.test('what was joined is as old as the older one, under the tags of both', async (t) => {

@@ -87,9 +87,19 @@ t.test('media types and languages are compared by meaning', async (t) => {
   t.ok(alike('accept', 'a/b;q=0.', 'a/b;q=0'));
   t.notOk(alike('accept', 'a/b;v=1', 'a/b;v=2'));
   t.notOk(alike('accept', 'a/b, c/d', 'c/d, a/b'), 'the order of equals may be a preference');
+  t.ok(alike('accept-language', 'en, de;q=0.9, fr', 'fr, en, de;q=0.9'), 'no order of languages');
+  t.notOk(alike('accept-language', 'en, de;q=0.9', 'en;q=0.9, de'));
   t.notOk(alike('accept', 'a/b;q=0.5', 'a/b'));
   t.notOk(alike('accept', 'a/b;q=0', 'a/b'));
   t.notOk(alike('accept', 'a/b;v="x,y"', 'a/b;v="x", y/z'));
+});
+
+t.test('white space around the commas of a list of tokens says nothing', async (t) => {
+  t.ok(alike('x-any', '1,2', '1 ,\t2'));
+  t.notOk(alike('x-any', '1,2', '2,1'));
+  for (const [one, other] of [['a b,c', 'a b, c'], ['"a,b"', '"a, b"'], ['a=b,c', 'a=b, c']]) {
+    t.notOk(alike('x-any', one, other), 'of anything else nobody knows');
+  }
 });
 
 t.test('what cannot be read is like nothing but itself', async (t) => {

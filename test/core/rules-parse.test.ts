@@ -58,7 +58,7 @@ t.test('an upstream alone is a whole configuration, with every default', async (
     requestTimeoutMs: 60_000, headersTimeoutMs: 15_000, keepAliveTimeoutMs: 65_000,
     sendTimeoutMs: 30_000, connections: 10_000,
     writeBodyBytes: 1_048_576, responseBodyBytes: 1_048_576,
-    writesPerClient: 64, writes: 1000, newVariantsPerMinute: 6000, tagsPerEntry: 64,
+    writesPerClient: 250, writes: 1000, newVariantsPerMinute: 6000, tagsPerEntry: 64,
     touched: 100_000, remembered: 10_000, entryLifeMs: 86_400_000, refreshConcurrency: 32,
     storeBudgetMs: 500, drainMs: 10_000, quarantineMs: 60_000,
   });

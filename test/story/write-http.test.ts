@@ -2,7 +2,7 @@
 // here;
 // and by REST convention the collection above a path for which no rule speaks.
 import t from 'tap';
-import { FORMS, json, type Script, stage } from '../play.ts';
+import { FORMS, json, type Script, stage, until } from '../play.ts';
 import { renewed, serials } from '../serials.ts';
 
 const RULES = `
@@ -90,6 +90,20 @@ t.test('a write reaches where its answer points, on the same origin only', async
     await renewed(s, ALL, post({ location: '/other', status: 409 })), [],
     'a refused write points nowhere',
   );
+});
+
+t.test('where no rule speaks, only what was read more than once is fetched again', async (t) => {
+  const s = await stage(t, { rules: RULES, script: serials(pointing) });
+  await s.get('/posts');
+  await s.get('/posts/2');
+  await s.get('/posts/2');
+  s.seen.length = 0;
+  t.match((await s.send('DELETE', '/posts/2')).cache, /refreshing=1/);
+  await until(() => s.seen.length === 2, 'the refresh');
+  t.same(s.seen, ['DELETE /posts/2', 'GET /posts/2']);
+  t.match((await s.get('/posts')).cache, /touched/, 'the rest is only invalid');
+  await s.get('/other');
+  t.match((await s.send('PUT', '/posts/1')).cache, /refreshing=1/, 'a rule knows what it names');
 });
 
 t.test('with no routes at all writes reach what HTTP and REST say', async (t) => {

@@ -73,6 +73,7 @@ t.test('after a reload a refresh asks the upstream of now', async (t) => {
   const other = await stage(t, { script: serials() });
   const s = await stage(t, { rules: READS, script: serials() });
   await s.get('/posts/1');
+  await s.get('/posts/1');
   reload(s, READS.replace('/posts/:id: {', `/posts/:id: { upstream: "${other.upstreamUrl}",`));
   await s.send('PUT', '/posts/1');
   await until(() => other.count('GET /posts/1') === 1, 'the refresh');

@@ -16,7 +16,8 @@ export function extentOf({ status, fields, body }: Entry): Extent | undefined {
 /** All of it, once nothing lacks: an answer to whoever asks for no part. */
 export function completed(entry: Entry, key: Entry['key']): Entry | undefined {
   const extent = extentOf(entry);
-  if (entry.status !== 206 || extent?.bytes.length !== extent?.complete) return undefined;
+  if (entry.status !== 206 || extent === undefined) return undefined;
+  if (extent.bytes.length !== extent.complete) return undefined;
   const fields = keepFields(entry.fields, (name) => name !== 'content-range');
   return { ...entry, key, status: 200, reason: 'OK', fields };
 }

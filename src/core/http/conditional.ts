@@ -64,11 +64,14 @@ function opaque(etag: string): string {
   return etag.startsWith('W/') ? etag.slice(2) : etag;
 }
 
+// What the bytes of the content depend on: no 304 says another thing of those that are kept.
+const OF_BYTES: readonly string[] = [
+  'content-encoding', 'content-length', 'content-range', 'content-md5', 'content-digest',
+  'repr-digest', 'digest', 'trailer', 'transfer-encoding',
+];
 // What describes the content that a 304 doesn't have.
-const OF_CONTENT = new Set([
-  'content-type', 'content-encoding', 'content-language', 'content-length', 'content-range',
-  'content-md5', 'content-digest', 'repr-digest', 'digest', 'trailer', 'transfer-encoding',
-]);
+const OF_CONTENT = new Set([...OF_BYTES, 'content-type', 'content-language']);
+const NOT_UPDATED = new Set([...OF_BYTES, 'set-cookie']);
 
 /**
  * RFC 9110 §15.4.5: a 304 carries Content-Location, Date, ETag, Vary, Cache-Control and Expires,
@@ -128,8 +131,7 @@ export function freshen(storedFields: Fields, fields304: Fields): Fields | undef
   // RFC 9111 §3.2: "the cache MUST add each header field in the provided response to the stored
   // response, replacing field values that are already present", but for Content-Length, what is
   // not stored (§3.1), and what the kept content depends on. Cookies of a 304 are its client's own.
-  const news = keepFields(endToEnd(fields304), (name) =>
-    !OF_CONTENT.has(name) && name !== 'set-cookie' && name !== 'set-cookie2');
+  const news = keepFields(endToEnd(fields304), (name) => !NOT_UPDATED.has(name));
   const replaced = new Set(news.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase()));
   // The old answer's age says nothing of the new one's.
   replaced.add('age').add('date');

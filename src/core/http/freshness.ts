@@ -51,8 +51,11 @@ export function freshness(
   }
   // "Otherwise, no explicit expiration time is present in the response. A heuristic freshness
   // lifetime might be applicable". §4.2.2: "A typical setting of this fraction might be 10%."
+  // It may be assumed for a status that is heuristically cacheable, or where the answer "has been
+  // explicitly marked as cacheable (e.g., with a public response directive)".
   const modifiedMs = dateOf(head.fields, 'last-modified', receivedAt);
-  if (modifiedMs === undefined || !heuristicallyCacheable(head.status)) {
+  const assumable = directives.public || heuristicallyCacheable(head.status);
+  if (modifiedMs === undefined || !assumable) {
     return { lifetimeMs: 0, explicit: false, because: 'nothing-said' };
   }
   const lifetimeMs = Math.min(DAY_MS, Math.max(0, Math.floor((dateMs - modifiedMs) / 10)));

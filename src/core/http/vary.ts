@@ -38,9 +38,14 @@ export function variantPart(name: string, requestFields: Fields): string {
   const value = field(requestFields, name)?.trim();
   if (value === undefined) return '-';
   if (name === 'accept-encoding') return `=${canonicalAcceptEncoding(value)}`;
-  if (name === 'accept' || name === 'accept-language') return preferences(value);
-  return `=${fieldLines(requestFields, name).map((line) => line.trim()).join(', ')}`;
+  if (name === 'accept') return preferences(value, true);
+  if (name === 'accept-language') return preferences(value, false);
+  const all = fieldLines(requestFields, name).map((line) => line.trim()).join(', ');
+  return `=${TOKENS.test(all) ? all.replaceAll(/[ \t]*,[ \t]*/g, ', ') : all}`;
 }
+
+// A list of tokens has white space around its commas or not; of anything else nobody can know.
+const TOKENS = /^[\w!#$%&'*+.^`|~-]+(?:[ \t]*,[ \t]*[\w!#$%&'*+.^`|~-]+)*$/;
 
 const CODINGS = ['br', 'deflate', 'gzip', 'identity', 'zstd', '*'];
 
@@ -69,14 +74,17 @@ export function canonicalAcceptEncoding(value: string): string {
     .map((name) => (wanted.get(name) ? name : `${name};q=0`)).join(', ');
 }
 
-// Accept and Accept-Language: by falling weight. Those of equal weight stay in their order, which
-// some servers take for the order of preference (RFC 9110 §12.5.4). What can't be read is compared
-// as it stands, behind a `!`, so that it equals nothing that can.
-function preferences(value: string): string {
+// Accept and Accept-Language: by falling weight. RFC 9110 §12.5.4 of the order of languages: "some
+// recipients treat the order […] as an indication of descending priority […]. However, this
+// behavior cannot be relied upon"; so those of equal weight mean the same in any order. Media types
+// stay in theirs. What can't be read is compared as it stands, behind a `!`, so that it equals
+// nothing that can.
+function preferences(value: string, ordered: boolean): string {
   const members = listMembers(value)?.map(preference);
   if (members === undefined || members.includes(undefined)) return `!${value}`;
   const read = members.filter((member) => member !== undefined);
-  read.sort((a, b) => b.q - a.q);
+  const byText = (a: string, b: string): number => (ordered || a === b ? 0 : a < b ? -1 : 1);
+  read.sort((a, b) => b.q - a.q || byText(a.text, b.text));
   return `=${read.map(({ text, q }) => (q === 1000 ? text : `${text};q=${q / 1000}`)).join(', ')}`;
 }
 

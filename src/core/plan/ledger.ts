@@ -81,13 +81,13 @@ export class Ledger {
 
   /**
    * The uses under any of these tags that are worth a fetch: read within their route's `recent`,
-   * hottest (hits x fetch time) first, at most `top` of each route.
+   * and `readsMin` times; hottest (hits x fetch time) first, at most `top` of each route.
    */
-  dependents(tags: Iterable<string>, mono: number): Use[] {
+  dependents(tags: Iterable<string>, mono: number, readsMin = 1): Use[] {
     const found = new Set<Use>();
     for (const tag of tags) for (const use of this.#byTag.get(tag) ?? []) found.add(use);
-    const recent = [...found]
-      .filter(({ readAt, meaning }) => mono - readAt <= meaning.rule.keepFresh.recentMs);
+    const recent = [...found].filter(({ hits, readAt, meaning }) =>
+      hits >= readsMin && mono - readAt <= meaning.rule.keepFresh.recentMs);
     recent.sort((a, b) => heat(b) - heat(a));
     const taken = new Map<string, number>();
     return recent.filter((use) => {

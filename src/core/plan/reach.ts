@@ -50,6 +50,11 @@ export interface Reach {
   readonly purge: ReadonlySet<string>;
   /** Why each tag: the target's text, `own-path`, `location`, `cache-group`, `convention`. */
   readonly why: ReadonlyMap<string, string>;
+  /**
+   * What of it is worth a fetch: read so often. Where no rule speaks for the write, HTTP and
+   * convention only guess what depends on it, and who was read once may be read by nobody again.
+   */
+  readonly readsMin: 1 | 2;
 }
 
 export interface WriteRules {
@@ -121,11 +126,12 @@ export function reachOf(
   if (config.conventions === 'rest' && write.rules.length === 0) {
     byPath(parentPath(request.path), 'convention');
   }
+  const readsMin = write.rules.length === 0 ? 2 : 1;
   if (refresh.size + purge.size > TAGS_MAX) {
-    return { refresh: widened(refresh), purge: widened(purge), why };
+    return { refresh: widened(refresh), purge: widened(purge), why, readsMin };
   }
   for (const tag of refresh) purge.delete(tag);
-  return { refresh, purge, why };
+  return { refresh, purge, why, readsMin };
 }
 
 // A route's tag is what stands before the first blank of every tag made from it.

@@ -105,7 +105,7 @@ export const limitOptions = {
   response_body: usually(
     size(), '1mb', 'A write\'s answer up to here is read by targets such as `{response.body.id}`.'),
   writes_per_client: usually(
-    count(), '64', 'Writes under way at once for one client; over it: 429.'),
+    count(), '250', 'Writes under way at once for one client; over it: 429.'),
   writes: usually(count(), '1000', 'Writes under way at once in all; over it: 429.'),
   new_variants_per_minute: usually(count(), '6000', 'Of one route; over it: passed, not kept.'),
   tags_per_entry: usually(count({ min: 8 }), '64', 'Over it: not kept.'),
@@ -244,7 +244,8 @@ export const topOptions = {
     'Keys HMACs; better in `EVERFRESH_SECRET`; has no effect in this version.'),
   conventions: usually(
     choice('rest', 'off'), 'rest',
-    '`rest`: a write to a path that no rule names refreshes the collection above it too.'),
+    '`rest`: a write to a path that no rule names refreshes the collection above it too. Without a '
+    + 'rule, only what was read more than once is fetched again; the rest is invalid.'),
   defaults: maybe(defaults, 'Options for every read or write; a route\'s own win.'),
   identities: maybe(notYet(), 'Answers that differ by reader; not in this version.'),
   routes: maybe(
