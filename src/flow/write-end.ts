@@ -61,7 +61,13 @@ export async function endWrite(
     ? await refreshed(gateway, writing, reach)
     : gateway.ledger.dependents(reach.refresh, gateway.clock.mono(), reach.readsMin).length;
   const told = writing.told(fetched, { outcome, refreshing });
-  return { told: { ...told, answer: { ...told.answer, body } }, ...over };
+  // What was gathered goes out as it came where something comes after it.
+  const ends = body instanceof Uint8Array && fetched.trailers().length > 0;
+  return { told: { ...told, answer: { ...told.answer, body: ends ? chunk(body) : body } }, ...over };
+}
+
+async function* chunk(bytes: Uint8Array): ByteStream {
+  yield await Promise.resolve(bytes);
 }
 
 interface End {
