@@ -63,7 +63,8 @@ export async function endWrite(
   const told = writing.told(fetched, { outcome, refreshing });
   // What was gathered goes out as it came where something comes after it.
   const ends = body instanceof Uint8Array && fetched.trailers().length > 0;
-  return { told: { ...told, answer: { ...told.answer, body: ends ? chunk(body) : body } }, ...over };
+  const answer = { ...told.answer, body: ends ? chunk(body) : body };
+  return { told: { ...told, answer }, ...over };
 }
 
 async function* chunk(bytes: Uint8Array): ByteStream {
