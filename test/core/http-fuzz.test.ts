@@ -25,16 +25,16 @@ const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
 const RUNS = { numRuns: 3000 };
 
 const WORDS = [
-  'max-age', 's-maxage', 'no-cache', 'no-store', 'private', 'public', 'must-understand', 'max-stale',
-  'stale-if-error', 'Age', 'gzip', 'identity', 'q', 'bytes', 'de', '*', '=', ',', ';', '"', '\\', '-',
-  '/', '?', '%', '%2f', ' ', '\t', '0', '1', '0.5', '60', '9'.repeat(20), '-1', '1e9', 'W/', '"v1"',
+  'max-age', 's-maxage', 'no-cache', 'no-store', 'private', 'public', 'must-understand',
+  'max-stale', 'stale-if-error', 'Age', 'gzip', 'identity', 'q', 'bytes', 'de', '*', '=', ',', ';', '"', '\\',
+  '-', '/', '?', '%', '%2f', ' ', '\t', '0', '1', '0.5', '60', '9'.repeat(20), '-1', '1e9', 'W/', '"v1"',
   '(', ')', ':', '@', 'http://', '//other.test', 'Fri, 02 Jan 2026 03:04:05 GMT',
   'Friday, 02-Jan-26 03:04:05 GMT', 'Fri Jan  2 03:04:05 2026', 'GMT', 'é', '\u00ff', '\u{1F600}',
 ];
 const NAMES = [
-  'Cache-Control', 'CDN-Cache-Control', 'Everfresh-Cache-Control', 'Pragma', 'Expires', 'Date', 'Age',
-  'ETag', 'Last-Modified', 'If-None-Match', 'If-Modified-Since', 'If-Range', 'Range', 'Content-Range',
-  'Content-Length', 'Vary', 'Accept', 'Accept-Encoding', 'Accept-Language', 'Cookie', 'Set-Cookie',
+  'Cache-Control', 'CDN-Cache-Control', 'Everfresh-Cache-Control', 'Pragma', 'Expires', 'Date',
+  'Age', 'ETag', 'Last-Modified', 'If-None-Match', 'If-Modified-Since', 'If-Range', 'Range',
+  'Content-Range', 'Content-Length', 'Vary', 'Accept', 'Accept-Encoding', 'Accept-Language', 'Cookie', 'Set-Cookie',
   'Connection', 'Upgrade', 'Expect', 'Host', 'Transfer-Encoding', 'TE', 'Location',
   'Content-Location', 'Cache-Groups', 'Cache-Group-Invalidation', 'X-Any', 'x-any', '',
 ];

@@ -62,8 +62,8 @@ const REQUEST_FIELDS: readonly (readonly [name: string, values: readonly string[
   ['Content-Encoding', ['gzip', 'x-own']], ['Want-Digest', ['sha-256']], ['DNT', ['1']],
 ];
 const STATUSES = [
-  200, 200, 200, 201, 202, 203, 204, 299, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 409,
-  410, 418, 422, 429, 451, 499, 500, 501, 502, 503, 599,
+  200, 200, 200, 201, 202, 203, 204, 299, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405,
+  409, 410, 418, 422, 429, 451, 499, 500, 501, 502, 503, 599,
 ];
 const ANSWER_FIELDS: readonly (readonly [name: string, values: readonly string[]])[] = [
   ['Content-Type', ['application/json', 'image/png', 'text/html; charset=utf-8']],
