@@ -2,7 +2,8 @@
 // lists. One trace of verdicts feeds explain, Cache-Status, metrics and the log.
 
 /** Why an answer came from the cache. */
-export type HitBecause = 'fresh' | 'stale-while-revalidate' | 'stale-if-error';
+export type HitBecause =
+  'fresh' | 'stale-while-revalidate' | 'stale-if-error' | 'disconnected';
 
 /** Why the cache had to ask the upstream, and then may keep the answer. */
 export type MissBecause =

@@ -3,7 +3,7 @@
 // came. Nobody waits for an answer that cannot be shared, and a leader that leaves or fails takes
 // nobody with it.
 import type { Entry } from '../core/entry/entry.ts';
-import { reusableOnError } from '../core/entry/reusing.ts';
+import { reusableDisconnected, reusableOnError } from '../core/entry/reusing.ts';
 import type { ClientWants } from '../core/http/client-directives.ts';
 import { type Cacheable, variantKey } from '../core/key/meaning.ts';
 import { valid } from '../core/promise/validity.ts';
@@ -14,6 +14,7 @@ import type { Asked, Gateway, Told } from './gateway.ts';
 import { hit } from './hit.ts';
 import { type Found, lookAside } from './look.ts';
 import { failed, pass } from './pass.ts';
+import type { FetchFailure } from './ports.ts';
 import { discard } from './spool.ts';
 import { fromEntry, fromStream, judgingPass, noteUse } from './telling.ts';
 
@@ -42,7 +43,7 @@ export async function fetchTogether(gateway: Gateway, asked: Asked, seat: Seat):
       return stale || judgingPass(gateway, asked, seat);
     }
     if (landing.kind === 'failed' && beganLater) {
-      const stale = await staleOnError(gateway, asked, { ...seat, found });
+      const stale = await staleOnError(gateway, asked, { ...seat, found }, landing.because);
       return stale ?? failed(gateway, asked, landing.because, seat.meaning.route);
     }
     if (landing.kind === 'answer' && fits(landing, seat.meaning)) {
@@ -100,7 +101,7 @@ async function lead(gateway: Gateway, asked: Asked, seat: Seat): Promise<Told> {
     return fromEntry(gateway, asked, { meaning, entry, verdict, inUse });
   }
   if (first.kind === 'failed') {
-    const stale = await staleOnError(gateway, asked, seat);
+    const stale = await staleOnError(gateway, asked, seat, first.because);
     return stale ?? failed(gateway, asked, first.because, meaning.route);
   }
   const { fetched, kept } = first;
@@ -139,14 +140,23 @@ const PASSING: ReadonlySet<string> = new Set<NotKeptBecause>([
 
 const OF_THE_RESOURCE = new Set([401, 403, 404, 410]);
 
-/** What is kept, if the upstream fails, and no touch came since (RFC 5861 §4). */
-async function staleOnError(gateway: Gateway, asked: Asked, seat: Seat): Promise<Told | undefined> {
-  const { meaning, found: { entry } } = seat;
+/** What is kept, if the upstream fails or can't be reached, and no touch came since. */
+async function staleOnError(
+  gateway: Gateway,
+  asked: Asked,
+  { meaning, found: { entry }, wants }: Seat,
+  failure?: FetchFailure,
+): Promise<Told | undefined> {
+  if (entry === undefined) return undefined;
   const now = gateway.clock.now();
-  if (entry === undefined || !reusableOnError(entry, now)) return undefined;
+  const disconnected = failure === 'refused' || failure === 'reset';
+  const because = reusableOnError(entry, now) ? 'stale-if-error'
+    : disconnected && reusableDisconnected(entry, meaning.rule, wants, now) ? 'disconnected'
+      : undefined;
+  if (because === undefined) return undefined;
   const known = await gateway.store.control.look(entry.tags);
   if (known.kind === 'unknown' || valid(entry, known).kind === 'invalid') return undefined;
   const ttlMs = entry.receivedAt + entry.freshMs - entry.initialAgeMs - now;
-  const verdict = { kind: 'hit', because: 'stale-if-error', ttlMs } as const;
+  const verdict = { kind: 'hit', because, ttlMs } as const;
   return fromEntry(gateway, asked, { meaning, entry, verdict });
 }

@@ -161,3 +161,48 @@ t.test('the upstream’s own stale-if-error counts, unless it must revalidate', 
     t.equal((await s.get(`/x?${status}${words.length}`)).status, status, words);
   }
 });
+
+t.test('whom nobody reaches is stood in for, where nothing forbids it', async (t) => {
+  const clock = new VirtualClock();
+  let [said, gone] = ['', false];
+  const s = await stage(t, {
+    clock,
+    script(request, response) {
+      if (gone) return request.socket.destroy();
+      return json(response, 1, { headers: { 'cache-control': said } });
+    },
+  });
+  const after = async (words: string, ms: number, headers = {}): Promise<string> => {
+    [said, gone] = [words, false];
+    const path = `/x?${clock.mono()}`;
+    await s.get(path);
+    clock.advance(ms);
+    gone = true;
+    const { status, cache } = await s.get(path, headers);
+    return status === 200 ? /detail="([^"]+)"/.exec(cache)![1]! : String(status);
+  };
+  t.equal(await after('max-age=1', 2000), 'disconnected');
+  t.equal(await after('max-age=1', 23 * 3_600_000), 'disconnected');
+  t.equal(await after('max-age=1', 25 * 3_600_000), '502', 'for a day at most');
+  for (const words of ['must-revalidate', 'proxy-revalidate', 's-maxage=1', 'no-cache="a"']) {
+    const forbids = words !== 'no-cache="a"';
+    t.equal(await after(`max-age=1, ${words}`, 2000), forbids ? '502' : 'disconnected', words);
+  }
+  t.equal(await after('max-age=1', 2000, { 'cache-control': 'no-cache' }), '502', 'nor the client');
+});
+
+t.test('nobody who cannot be reached is stood in for by what a write has ended', async (t) => {
+  const clock = new VirtualClock();
+  let gone = false;
+  const s = await stage(t, {
+    clock,
+    script(request, response) {
+      if (gone && request.method === 'GET') return request.socket.destroy();
+      return json(response, 1, { headers: { 'cache-control': 'max-age=60' } });
+    },
+  });
+  await s.get('/posts');
+  gone = true;
+  await s.send('POST', '/posts');
+  t.equal((await s.get('/posts')).status, 502);
+});

@@ -1,10 +1,14 @@
 // Whether what is kept may be given to this reader now (RFC 9111 §4), once the promise's own rule
 // has said that it is valid.
+import { responseDirectives } from '../http/cache-control.ts';
 import type { ClientWants } from '../http/client-directives.ts';
 import { currentAge } from '../http/freshness.ts';
+import { forbidsStale } from '../http/storable.ts';
 import type { Asking } from '../key/shown.ts';
 import type { ReadRule } from '../rules/config.ts';
 import type { Entry } from './entry.ts';
+
+const DISCONNECTED_MS_MAX = 86_400_000;
 
 export type Reuse =
   | { readonly kind: 'fresh'; readonly ageMs: number; readonly ttlMs: number }
@@ -36,6 +40,19 @@ export function reuse(
 /** Whether a failing upstream lets it be given (RFC 5861 §4). */
 export function reusableOnError(entry: Entry, now: number): boolean {
   return currentAge(entry, now) - entry.freshMs < entry.staleIfErrorMs;
+}
+
+/**
+ * Whether it may be given, though stale, while nobody reaches the upstream. RFC 9111 §4.2.4: "A
+ * cache MUST NOT generate a stale response unless it is disconnected or doing so is explicitly
+ * permitted". Under a ttl the operator permits it, or nobody. For at most a day.
+ */
+export function reusableDisconnected(
+  entry: Entry, { ttlMs }: Pick<ReadRule, 'ttlMs'>, wants: ClientWants | undefined, now: number,
+): boolean {
+  if (ttlMs !== undefined || wants?.reload === true) return false;
+  if (currentAge(entry, now) - entry.freshMs > DISCONNECTED_MS_MAX) return false;
+  return !forbidsStale(responseDirectives(entry.fields).said);
 }
 
 /** Whether a reader with these credentials may have it (RFC 9111 §3.5). */

@@ -83,6 +83,7 @@ export const REASONS: Readonly<Record<Reason, string>> = {
   'fresh': 'The kept answer is fresh.',
   'stale-while-revalidate': 'The kept answer is stale; it is given while it is fetched again.',
   'stale-if-error': 'The kept answer is stale; it is given because the upstream failed.',
+  'disconnected': 'The kept answer is stale; it is given because nobody reaches the upstream.',
   // misses
   'uri-miss': 'Nothing is kept for this request.',
   'vary-miss': 'Only answers to requests with other field values are kept.',

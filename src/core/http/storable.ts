@@ -196,15 +196,20 @@ function upstreamsMs(
   return { ms: lifetime.lifetimeMs, because: 'upstream-not-fresh' };
 }
 
-// RFC 9111 §4.2.4: "A cache MUST NOT generate a stale response if it is prohibited by an explicit
-// in-protocol directive (e.g., by a no-cache response directive, a must-revalidate response
-// directive, or an applicable s-maxage or proxy-revalidate response directive […])." Under a ttl it
-// is the operator alone who says what is stale, and what may be done with it.
+/**
+ * RFC 9111 §4.2.4: "A cache MUST NOT generate a stale response if it is prohibited by an explicit
+ * in-protocol directive (e.g., by a no-cache response directive, a must-revalidate response
+ * directive, or an applicable s-maxage or proxy-revalidate response directive […])."
+ */
+export function forbidsStale(said: CacheControl): boolean {
+  return said.mustRevalidate || said.proxyRevalidate || said.sMaxageMs !== undefined
+    || strictly(said.noCache);
+}
+
+// Under a ttl it is the operator alone who says what is stale, and what may be done with it.
 function staleMs(said: CacheControl, rule: StorableQuestion['rule'], underTtl: boolean) {
   const { staleWhileRevalidateMs: revalidateMs = 0, staleIfErrorMs: errorMs = 0 } = said;
-  const prohibited = said.mustRevalidate || said.proxyRevalidate || said.sMaxageMs !== undefined
-    || strictly(said.noCache);
-  if (!underTtl && prohibited) return { staleWhileRevalidateMs: 0, staleIfErrorMs: 0 };
+  if (!underTtl && forbidsStale(said)) return { staleWhileRevalidateMs: 0, staleIfErrorMs: 0 };
   return {
     staleWhileRevalidateMs: rule.staleWhileRevalidateMs ?? (underTtl ? 0 : revalidateMs),
     staleIfErrorMs: rule.staleIfErrorMs ?? (underTtl ? 0 : errorMs),
