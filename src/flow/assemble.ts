@@ -11,6 +11,7 @@ import { refreshAfter } from './purge.ts';
 import { refreshOne } from './refresh.ts';
 import { Refresher } from './refresher.ts';
 import { Remembered } from './remembered.ts';
+import { Searches } from './searches.ts';
 import { guarded, watchOutage } from './touching.ts';
 
 export interface World {
@@ -39,6 +40,7 @@ export function assemble({ live, clock, upstream, store, ear, newId }: World): G
     ear,
     ledger: new Ledger(USES_MAX),
     flights: new Flights(),
+    searches: new Searches(),
     refresher: new Refresher({
       run: (use, cause) => refreshOne(gateway, use, cause),
       backlog: (waiting, running) => ear.backlog(waiting, running),

@@ -12,7 +12,7 @@ import { launch } from './fill.ts';
 import type { Landing } from './flights.ts';
 import type { Asked, Gateway, Told } from './gateway.ts';
 import { hit } from './hit.ts';
-import { type Found, lookAside } from './look.ts';
+import { type Found, lookAside, tagsFor } from './look.ts';
 import { failed, pass } from './pass.ts';
 import type { FetchFailure } from './ports.ts';
 import { discard } from './spool.ts';
@@ -29,15 +29,17 @@ interface Seat {
   readonly wants: ClientWants | undefined;
 }
 
-export async function fetchTogether(gateway: Gateway, asked: Asked, seat: Seat): Promise<Told> {
-  let { found } = seat;
-  const first = found.key;
+export async function fetchTogether(gateway: Gateway, asked: Asked, first: Seat): Promise<Told> {
+  let [seat, { found }] = [first, first];
+  const { key } = found;
   for (let ride = 0; ride < RIDES_MAX; ride += 1) {
     const running = gateway.flights.running(found.key);
     if (running === undefined) return lead(gateway, asked, { ...seat, found });
     const landing = await running;
+    // The answer may have said what makes a difference.
+    seat = { ...seat, meaning: gateway.searches.apply(seat.meaning) };
     // The second one under the same key began when the first had ended, so after this reader came.
-    const beganLater = ride > 0 && found.key === first;
+    const beganLater = ride > 0 && found.key === key;
     if (landing.kind === 'unkept') {
       const stale = landing.status >= 500 && await staleOnError(gateway, asked, { ...seat, found });
       return stale || judgingPass(gateway, asked, seat);
@@ -49,7 +51,7 @@ export async function fetchTogether(gateway: Gateway, asked: Asked, seat: Seat):
     if (landing.kind === 'answer' && fits(landing, seat.meaning)) {
       const goodEnough = beganLater ||
         (landing.valid && landing.kept !== 'held' && seat.wants?.reload !== true
-          && await untouched(gateway, landing.entry));
+          && await untouched(gateway, landing.entry, seat.meaning));
       if (goodEnough) return collapsed(gateway, asked, { ...seat, found }, landing);
     }
     found = await lookAside(gateway, seat.meaning);
@@ -60,8 +62,10 @@ export async function fetchTogether(gateway: Gateway, asked: Asked, seat: Seat):
 }
 
 /** A touch, or a hold, may have come after the flight's own last look, and before this reader. */
-async function untouched(gateway: Gateway, entry: Entry): Promise<boolean> {
-  const known = await gateway.store.control.look(entry.tags);
+async function untouched(
+  gateway: Gateway, entry: Entry, meaning: Cacheable,
+): Promise<boolean> {
+  const known = await gateway.store.control.look(tagsFor(entry, meaning));
   return known.kind === 'known' && !known.held && valid(entry, known).kind === 'valid';
 }
 
@@ -154,7 +158,7 @@ async function staleOnError(
     : disconnected && reusableDisconnected(entry, meaning.rule, wants, now) ? 'disconnected'
       : undefined;
   if (because === undefined) return undefined;
-  const known = await gateway.store.control.look(entry.tags);
+  const known = await gateway.store.control.look(tagsFor(entry, meaning));
   if (known.kind === 'unknown' || valid(entry, known).kind === 'invalid') return undefined;
   const ttlMs = entry.receivedAt + entry.freshMs - entry.initialAgeMs - now;
   const verdict = { kind: 'hit', because, ttlMs } as const;

@@ -150,8 +150,10 @@ export async function gather(
   land: (landing: Landing) => void,
 ): Promise<First> {
   const whole = fetched.status === 206 ? undefined : given.part?.whole;
-  const order = whole === undefined ? given : { ...given, ...whole };
-  const { meaning } = order;
+  const meant = whole === undefined ? given : { ...given, ...whole };
+  const meaning = meant.part === undefined
+    ? gateway.searches.learn(meant.meaning, fetched.fields) : meant.meaning;
+  const order = { ...meant, meaning };
   const { config } = gateway.live;
   const received = receivedOf(gateway, order, fetched, timing);
   const judged = sparesStale(order, received)

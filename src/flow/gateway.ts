@@ -11,6 +11,7 @@ import type { Answer, Clock, Ear, Incoming, Store, Upstream } from './ports.ts';
 import type { Remembered } from './remembered.ts';
 import type { Refresher } from './refresher.ts';
 import type { Lately } from './lately.ts';
+import type { Searches } from './searches.ts';
 
 export interface Live {
   readonly config: Config;
@@ -28,6 +29,7 @@ export interface Gateway {
   readonly ear: Ear;
   readonly ledger: Ledger;
   readonly flights: Flights;
+  readonly searches: Searches;
   readonly refresher: Refresher;
   /** Keys whose last answer could not be kept, so that nobody queues for them. */
   readonly uncacheable: Lately<Key>;

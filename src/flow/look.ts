@@ -53,24 +53,31 @@ function judge(gateway: Gateway, meaning: Cacheable, sight: Sight): Found | Prom
   if (kept === undefined) return nothing(sight, names.length > 0 ? 'vary-miss' : 'uri-miss');
   if (known.kind === 'unknown') return nothing(sight, 'uri-miss');
   // Tags beyond those that follow from the request could not be asked for before.
-  if (kept.tags.length > meaning.tags.length) {
-    const all = gateway.store.control.look(kept.tags);
+  if (kept.tags.length > meaning.tags.length || meaning.searched === true) {
+    const all = gateway.store.control.look(tagsFor(kept, meaning));
     if (all instanceof Promise) {
-      return all.then((now) => lookBeyond(gateway, stand(sight, kept, now)));
+      return all.then((now) => lookBeyond(gateway, meaning, stand(sight, kept, now)));
     }
-    return lookBeyond(gateway, stand(sight, kept, all));
+    return lookBeyond(gateway, meaning, stand(sight, kept, all));
   }
-  return lookBeyond(gateway, stand(sight, kept, known));
+  return lookBeyond(gateway, meaning, stand(sight, kept, known));
+}
+
+/** By which what is kept is judged for a reader: also by those of the reader's own query. */
+export function tagsFor({ tags }: Entry, meaning: Cacheable): readonly string[] {
+  return meaning.searched === true ? [...new Set([...tags, ...meaning.tags])] : tags;
 }
 
 /** What another instance has fetched since may stand further away. */
-function lookBeyond(gateway: Gateway, near: Found): Found | Promise<Found> {
+function lookBeyond(
+  gateway: Gateway, meaning: Cacheable, near: Found,
+): Found | Promise<Found> {
   const { entries, control } = gateway.store;
   if (near.standing !== 'touched' || entries.beyond === undefined) return near;
   return entries.beyond(near.key).then(async (kept) => {
     const { epoch, asOf } = near.entry!;
     if (kept?.kind !== 'answer' || (kept.epoch === epoch && kept.asOf <= asOf)) return near;
-    const known = await control.look(kept.tags);
+    const known = await control.look(tagsFor(kept, meaning));
     if (known.kind === 'unknown' || valid(kept, known).kind === 'invalid') return near;
     return { ...near, entry: kept, standing: 'valid' };
   });

@@ -17,8 +17,9 @@ import { judgingPass, keepingPass } from './telling.ts';
 
 export async function read(gateway: Gateway, asked: Asked): Promise<Told> {
   const { config, finder } = gateway.live;
-  const meaning = meaningOf(asked, config, (path) => finder.match(path));
-  if (meaning.kind === 'pass') return pass(gateway, asked, meaning);
+  const meant = meaningOf(asked, config, (path) => finder.match(path));
+  if (meant.kind === 'pass') return pass(gateway, asked, meant);
+  const meaning = gateway.searches.apply(meant);
   const { route } = meaning;
   if (gateway.mode === 'observe') return pass(gateway, asked, { because: 'observe', route });
 

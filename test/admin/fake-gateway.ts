@@ -14,6 +14,7 @@ import { Lately } from '../../src/flow/lately.ts';
 import type { Said, Store, StoreState, Touch, Trouble } from '../../src/flow/ports.ts';
 import { Refresher } from '../../src/flow/refresher.ts';
 import { Remembered } from '../../src/flow/remembered.ts';
+import { Searches } from '../../src/flow/searches.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 
 export const RULES = `
@@ -88,6 +89,7 @@ export function fakeGateway(config: Config = configOf(RULES)): Fake {
     },
     ledger: new Ledger(100),
     flights: new Flights(),
+    searches: new Searches(),
     refresher: new Refresher({
       run: (use) => Promise.resolve(void fake.refreshed.push(use.meaning.recipe.target)),
       backlog: () => undefined,

@@ -109,7 +109,7 @@ export const OF_RULES: readonly Mutant[] = [
   {
     name: 'joining any flight', by: [], seed: 6,
     file: 'src/flow/crowd.ts',
-    changes: [['&& await untouched(gateway, landing.entry)',
+    changes: [['&& await untouched(gateway, landing.entry, seat.meaning)',
       '']],
     rare: true,
   },

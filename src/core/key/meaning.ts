@@ -6,6 +6,7 @@ import type { Key, Recipe } from '../entry/entry.ts';
 import {
   endToEnd, field, type Fields, hasField, keepFields, type RequestHead,
 } from '../http/message.ts';
+import { searchPart, type SearchVariance } from '../http/no-vary-search.ts';
 import { variantPart } from '../http/vary.ts';
 import { structuralTags, type Bound } from '../plan/tags.ts';
 import type { Config, ReadRule, Route } from '../rules/config.ts';
@@ -39,6 +40,10 @@ export interface Cacheable {
   readonly asking: Asking;
   /** The request's end-to-end fields: by these variants are told apart, never by nominated ones. */
   readonly telling: Fields;
+  /** Of whom it is asked. */
+  readonly upstream: string;
+  /** Others ask for the same by other queries: what stands at the key has the tags of one only. */
+  readonly searched?: boolean;
 }
 
 export type Meaning =
@@ -72,13 +77,15 @@ export function meaningOf(request: ReadRequest, config: Config, match: Matcher):
     ...(host === undefined ? {} : { host }),
     ...(request.scheme === 'https' ? { secure: true } : {}),
   };
+  const upstream = (route.upstream ?? config.upstream).url;
   return {
     kind: 'cacheable',
     route,
     rule,
     params,
     recipe,
-    key: primaryKey(rule, recipe, (route.upstream ?? config.upstream).url),
+    upstream,
+    key: primaryKey(rule, recipe, upstream),
     tags: structuralTags(route, params, query),
     asking,
     // A cookie that says nothing of who asks is withheld, so that it is as if absent.
@@ -93,6 +100,17 @@ export function variantKey(primary: Key, names: readonly string[], fields: Field
   const parts = [KEY_FORMAT, 'variant', primary];
   for (const name of names) parts.push(name, variantPart(name, fields));
   return hashParts(parts);
+}
+
+/** The same by what makes a difference in its query; by all of it where nothing says what does. */
+export function inSearch(meaning: Cacheable, variance: SearchVariance | undefined): Cacheable {
+  const { recipe, rule, upstream } = meaning;
+  if (variance === undefined) {
+    return { ...meaning, key: primaryKey(rule, recipe, upstream), searched: false };
+  }
+  const path = primaryKey(rule, { ...recipe, target: recipe.path }, upstream);
+  const part = searchPart(recipe.target.split('?')[1], variance);
+  return { ...meaning, key: hashParts([KEY_FORMAT, 'search', path, part]), searched: true };
 }
 
 /** Where parts of an answer stand that was never there whole (RFC 9111 §3.3). */
