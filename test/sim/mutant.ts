@@ -15,6 +15,4 @@ export interface Mutant {
   readonly onlyWith?: string;
   /** A seed from which on that takes few histories. */
   readonly seed: number;
-  /** It takes more histories than there is time for in a test: looked for by hand. */
-  readonly rare?: true;
 }

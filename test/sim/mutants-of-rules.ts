@@ -24,12 +24,11 @@ export const OF_RULES: readonly Mutant[] = [
       'asOf: (gateway.store.control.look([]) as { seq?: Seq }).seq ?? (0 as Seq),']],
   },
   {
-    name: 'held tags are kept', seed: 349,
+    name: 'held tags are kept', seed: 943,
     by: ['upstream-late', 'upstream-lagging', 'killed-after-touch'],
     file: 'src/flow/fill.ts',
     changes: [["if (after.held) return answer(true, 'held');",
       '']],
-    rare: true,
   },
   {
     name: 'a touch changes nothing', by: [], seed: 1,
@@ -82,11 +81,10 @@ export const OF_RULES: readonly Mutant[] = [
       'touch.seq > this.#live.seq']],
   },
   {
-    name: 'counted from the last page of a load', by: ['bus-lost'], seed: 459,
+    name: 'counted from the last page of a load', by: ['bus-lost'], seed: 70,
     file: 'src/core/promise/replica.ts',
     changes: [['loading.floor = page.floor;',
       'loading.floor = page.floor; (loading as { seq: number }).seq = page.seq;']],
-    rare: true,
   },
   {
     name: 'epoch not bound to a history', by: ['roll-back', 'promote', 'promote-again'], seed: 1,
@@ -107,11 +105,10 @@ export const OF_RULES: readonly Mutant[] = [
       'const holdMs = 0;']],
   },
   {
-    name: 'joining any flight', by: [], seed: 6,
+    name: 'joining any flight', by: ['slow', 'answer-lost'], seed: 296,
     file: 'src/flow/crowd.ts',
     changes: [['&& await untouched(gateway, landing.entry, seat.meaning)',
       '']],
-    rare: true,
   },
   {
     name: 'conditional refresh by date', by: [], seed: 5,
@@ -128,11 +125,10 @@ export const OF_RULES: readonly Mutant[] = [
       'return said;']],
   },
   {
-    name: 'expelled whatever its beat', by: ['bus-lost'], seed: 470,
+    name: 'expelled whatever its beat', by: ['bus-lost'], seed: 1336,
     file: 'test/sim/server.ts',
     changes: [['if (!hash.beats.has(id) || String(hash.beats.get(id)) !== beat) return;',
       '']],
-    rare: true,
   },
   {
     name: 'an outage goes on for who is not let in', by: ['demote'], seed: 1822,
