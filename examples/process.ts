@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Program {
   readonly name: string;
+  readonly pid: number | undefined;
   /** The exit code or signal once it has ended by itself or by `stop`. */
   ended(): string | undefined;
   /** The same, when it has. */
@@ -51,7 +52,7 @@ export function start(name: string, args: readonly string[], where: Surroundings
     await exited;
     clearTimeout(deadline);
   };
-  return { name, ended, exited, said: () => said, stop };
+  return { name, pid: child.pid, ended, exited, said: () => said, stop };
 }
 
 /** Asks until there is a good answer; throws when the program ends, or takes too long. */

@@ -4,10 +4,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, delimiter, dirname, join, matchesGlob, resolve } from 'node:path';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { parse, parseAllDocuments } from 'yaml';
@@ -124,12 +127,42 @@ function words(stage: Stage, instruction: string): string[] {
   return JSON.parse(/\[.*\]/.exec(stage.said.get(instruction) ?? '')?.[0] ?? '[]') as string[];
 }
 
-/** An upstream that counts what reaches it. */
+const BIG_BYTES = 2 * 2 ** 30;
+const CHUNK = Buffer.alloc(2 ** 18, 'everfresh ');
+
+/** So many bytes, made as they are asked for. */
+function big(): Readable {
+  return Readable.from((function* flood(): Generator<Buffer> {
+    for (let sent = 0; sent < BIG_BYTES; sent += CHUNK.length) yield CHUNK;
+  })(), { objectMode: false });
+}
+
+async function counted(source: AsyncIterable<Uint8Array>): Promise<number> {
+  let bytes = 0;
+  for await (const chunk of source) bytes += chunk.length;
+  return bytes;
+}
+
+/** The most that was ever resident of a process, in MB; 0 where that can't be known. */
+function peakOf(pid: number | undefined): number {
+  if (process.platform !== 'linux') return 0;
+  const found = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return Math.round(Number(found![1]) / 1024);
+}
+
+/** An upstream that counts what reaches it, and has something big. */
 async function upstream(): Promise<{ url: string; asked: () => number; close: () => void }> {
   let asked = 0;
-  const server = createServer((_request, response) => {
-    asked++;
-    response.setHeader('Cache-Control', 'max-age=60').end(`answer ${asked}`);
+  const server = createServer((request, response) => {
+    if (request.method === 'PUT') {
+      void counted(request as AsyncIterable<Buffer>).then((bytes) => response.end(String(bytes)));
+    } else if (request.url === '/big') {
+      response.writeHead(200, { 'Content-Length': BIG_BYTES });
+      void pipeline(big(), response).catch(() => undefined);
+    } else {
+      asked++;
+      response.setHeader('Cache-Control', 'max-age=60').end(`answer ${asked}`);
+    }
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -156,10 +189,11 @@ t.test('the image is built by its own steps, runs, and ends when asked', async (
 
   const origin = await upstream();
   t.teardown(origin.close);
-  const [node, program, ...more] = [...words(stage, 'ENTRYPOINT'), ...words(stage, 'CMD')];
+  const [node, ...args] = [...words(stage, 'ENTRYPOINT'), ...words(stage, 'CMD')]
+    .map((word) => (word.startsWith('/') ? join(stage.folder, word) : word));
   t.equal(node, 'node');
   const [listen, admin] = [await freePort(0), await freePort(0)];
-  const gateway = start('the gateway', [join(stage.folder, program ?? ''), ...more], {
+  const gateway = start('the gateway', args, {
     cwd: join(stage.folder, stage.workdir),
     env: {
       ...cleanEnv(), ...stage.env,
@@ -182,13 +216,18 @@ t.test('the image is built by its own steps, runs, and ends when asked', async (
   t.match(hit, { status: 200, text: 'answer 1', cache: /everfresh; hit/ });
   t.equal(origin.asked(), 1, 'the upstream is asked once');
 
+  t.equal(await down(listen), BIG_BYTES, 'two gigabytes come');
+  t.equal(await up(listen), String(BIG_BYTES), 'and go');
+  const peak = peakOf(gateway.pid);
+  t.ok(peak < 200, `through a process of ${peak} MB`);
+
   await gateway.stop();
   t.equal(gateway.ended(), '0', `SIGTERM ends it well\n${gateway.said()}`);
   t.equal(await healthy(), '1', 'the health check says that it is gone');
 
   const redis = await startRedis();
   t.teardown(() => redis.stop());
-  const several = start('several workers', [join(stage.folder, program ?? ''), ...more], {
+  const several = start('several workers', args, {
     cwd: join(stage.folder, stage.workdir),
     env: {
       ...cleanEnv(), ...stage.env,
@@ -206,6 +245,21 @@ t.test('the image is built by its own steps, runs, and ends when asked', async (
   await several.stop();
   t.equal(several.ended(), '0', `SIGTERM ends them well\n${several.said()}`);
 });
+
+async function down(port: number): Promise<number> {
+  const response = await fetch(`http://127.0.0.1:${port}/big`);
+  return counted(response.body as unknown as AsyncIterable<Uint8Array>);
+}
+
+function up(port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const put = request({ host: '127.0.0.1', port, method: 'PUT', path: '/big' }, (response) => {
+      text(response).then(resolve, reject);
+    });
+    put.on('error', reject);
+    pipeline(big(), put).catch(reject);
+  });
+}
 
 async function ask(port: number): Promise<{ status: number; text: string; cache: string | null }> {
   const response = await fetch(`http://127.0.0.1:${port}/posts`);
