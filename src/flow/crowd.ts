@@ -159,7 +159,7 @@ async function staleOnError(
       : undefined;
   if (because === undefined) return undefined;
   const known = await gateway.store.control.look(tagsFor(entry, meaning));
-  if (known.kind === 'unknown' || valid(entry, known).kind === 'invalid') return undefined;
+  if (known.kind === 'unknown' || known.held || valid(entry, known).kind === 'invalid') return;
   const ttlMs = entry.receivedAt + entry.freshMs - entry.initialAgeMs - now;
   const verdict = { kind: 'hit', because, ttlMs } as const;
   return fromEntry(gateway, asked, { meaning, entry, verdict });

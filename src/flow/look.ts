@@ -78,17 +78,22 @@ function lookBeyond(
     const { epoch, asOf } = near.entry!;
     if (kept?.kind !== 'answer' || (kept.epoch === epoch && kept.asOf <= asOf)) return near;
     const known = await control.look(tagsFor(kept, meaning));
-    if (known.kind === 'unknown' || valid(kept, known).kind === 'invalid') return near;
+    if (known.kind === 'unknown' || !stands(kept, known)) return near;
     return { ...near, entry: kept, standing: 'valid' };
   });
 }
 
 function stand(sight: Sight, entry: Entry, known: Known): Found {
   if (known.kind === 'unknown') return nothing({ ...sight, known }, 'uri-miss');
-  const standing = valid(entry, known).kind === 'valid' ? 'valid' : 'touched';
+  const standing = stands(entry, known) ? 'valid' : 'touched';
   const { key, names } = sight;
   // What a fill is judged by is what was known first: its seq is the older of the two.
   return { known: sight.known, key, names, entry, standing, because: 'touched' };
+}
+
+// What is held is not kept for who asks so, but another's query may have brought it.
+function stands(entry: Entry, known: Extract<Known, { kind: 'known' }>): boolean {
+  return valid(entry, known).kind === 'valid' && !known.held;
 }
 
 function nothing({ known, key, names }: Sight, because: MissBecause): Found {

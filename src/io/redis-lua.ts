@@ -30,7 +30,7 @@ end
 
 // ARGV[1] is the id that a new epoch would get, ARGV[2] the caller's member id, ARGV[3] its lease.
 // A caller that begins a new epoch is its first member. Only from INFO can a script learn its
-// history. What anybody else has put into the key, no number or no hash at all, is not mended.
+// history. Where somebody else has spoilt the key, no number or no hash at all, one is begun too.
 export const PRELUDE = `${PRIMARY}
 local history = string.match(info, 'master_replid:(%x+)')
 if not history then

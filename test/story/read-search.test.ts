@@ -50,3 +50,19 @@ t.test('a crowd that asks in different ways is one after the first answer', asyn
   await Promise.all(Array.from({ length: 20 }, (_, i) => s.get(`/s?q=7&utm=${i}`)));
   t.equal(s.seen.length, 2);
 });
+
+t.test('what another query brought while a write settles is not for who asks as it', async (t) => {
+  let serial = 0;
+  const s = await stage(t, {
+    rules: RULES.replace('["/s?q=1"]', '["/s?q=1"], settle: 1m'),
+    script: (request, response) => json(response, request.method === 'GET' ? serial += 1 : {}, {
+      headers: { 'no-vary-search': 'params=("utm")' },
+    }),
+  });
+  await s.get('/s?q=1&utm=a');
+  t.match((await s.get('/s?q=1')).cache, /; hit/);
+  await s.send('POST', '/one');
+  await s.get('/s?q=1&utm=a', { 'cache-control': 'no-cache' });
+  t.match((await s.get('/s?q=1&utm=a')).cache, /; hit/, 'for its own readers it is kept');
+  for (let i = 0; i < 2; i += 1) t.notMatch((await s.get('/s?q=1')).cache, /; hit/, 'held');
+});
