@@ -56,11 +56,11 @@ function judge(gateway: Gateway, meaning: Cacheable, sight: Sight): Found | Prom
   if (kept.tags.length > meaning.tags.length || meaning.searched === true) {
     const all = gateway.store.control.look(tagsFor(kept, meaning));
     if (all instanceof Promise) {
-      return all.then((now) => lookBeyond(gateway, meaning, stand(sight, kept, now)));
+      return all.then((now) => lookBeyond(gateway, meaning, stand(sight, kept, now, meaning)));
     }
-    return lookBeyond(gateway, meaning, stand(sight, kept, all));
+    return lookBeyond(gateway, meaning, stand(sight, kept, all, meaning));
   }
-  return lookBeyond(gateway, meaning, stand(sight, kept, known));
+  return lookBeyond(gateway, meaning, stand(sight, kept, known, meaning));
 }
 
 /** By which what is kept is judged for a reader: also by those of the reader's own query. */
@@ -78,22 +78,24 @@ function lookBeyond(
     const { epoch, asOf } = near.entry!;
     if (kept?.kind !== 'answer' || (kept.epoch === epoch && kept.asOf <= asOf)) return near;
     const known = await control.look(tagsFor(kept, meaning));
-    if (known.kind === 'unknown' || !stands(kept, known)) return near;
+    if (known.kind === 'unknown' || !stands(kept, known, meaning)) return near;
     return { ...near, entry: kept, standing: 'valid' };
   });
 }
 
-function stand(sight: Sight, entry: Entry, known: Known): Found {
+function stand(sight: Sight, entry: Entry, known: Known, meaning: Cacheable): Found {
   if (known.kind === 'unknown') return nothing({ ...sight, known }, 'uri-miss');
-  const standing = stands(entry, known) ? 'valid' : 'touched';
+  const standing = stands(entry, known, meaning) ? 'valid' : 'touched';
   const { key, names } = sight;
   // What a fill is judged by is what was known first: its seq is the older of the two.
   return { known: sight.known, key, names, entry, standing, because: 'touched' };
 }
 
 // What is held is not kept for who asks so, but another's query may have brought it.
-function stands(entry: Entry, known: Extract<Known, { kind: 'known' }>): boolean {
-  return valid(entry, known).kind === 'valid' && !known.held;
+function stands(
+  entry: Entry, known: Extract<Known, { kind: 'known' }>, { searched }: Cacheable,
+): boolean {
+  return valid(entry, known).kind === 'valid' && !(searched === true && known.held);
 }
 
 function nothing({ known, key, names }: Sight, because: MissBecause): Found {
