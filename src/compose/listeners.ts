@@ -1,6 +1,5 @@
 // The listeners of a running gateway: its own, before Fastify's router, and the admin's. They open
 // and close together, and closing lets what is under way end first.
-import type { Server } from 'node:http';
 import { type AddressInfo, Server as NetServer } from 'node:net';
 import Fastify from 'fastify';
 import { openAdmin } from '../admin/api.ts';
@@ -8,7 +7,7 @@ import { instance } from '../admin/instance.ts';
 import type { Running } from '../admin/running.ts';
 import type { Composed } from './gateway.ts';
 import type { Config } from '../core/rules/config.ts';
-import { openServer, refuseUnparsed } from '../io/door.ts';
+import { type Door, openDoor, refuseUnparsed } from '../io/door.ts';
 import { mount } from './mount.ts';
 
 export interface Listeners {
@@ -33,10 +32,11 @@ export async function openListeners(
   shown: Shown,
 ): Promise<Listeners> {
   const { gateway, metrics } = composed;
+  const door = openDoor(config, composed.handler.handle);
   const app = Fastify({
     logger: false,
     // Only upgrades get as far as Fastify's router; everything else is answered before it.
-    serverFactory: () => openServer(config, composed.handler.handle),
+    serverFactory: () => door.server,
     clientErrorHandler: refuseUnparsed,
   });
   await app.register((inner) => mount(inner, composed));
@@ -67,7 +67,7 @@ export async function openListeners(
       async close() {
         listening = false;
         composed.drain();
-        await drained(composed, app.server, gateway.live.config.limits.drainMs);
+        await drained(composed, door, gateway.live.config.limits.drainMs);
         await app.close();
         await admin?.close();
       },
@@ -79,18 +79,22 @@ export async function openListeners(
 }
 
 /** No new connections; those under way end their request, or are ended when the time is over. */
-async function drained(composed: Composed, server: Server, drainMs: number): Promise<void> {
+async function drained(
+  composed: Composed, { server, sessions }: Door, drainMs: number,
+): Promise<void> {
   const { clock } = composed.gateway;
   const until = clock.mono() + drainMs;
   // Node's HTTP server would close the idle at once, and takes a connection for idle whose answer
   // is written, but not yet sent.
   NetServer.prototype.close.call(server);
+  sessions.drain();
   while (composed.handler.active() > 0 && clock.mono() < until) {
     if (composed.handler.sending() === 0) server.closeIdleConnections();
     await new Promise<void>((resolve) => void setTimeout(resolve, 20));
   }
   const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
   server.closeAllConnections();
+  sessions.end();
   await closed;
 }
 

@@ -1,14 +1,17 @@
 // The Fastify half of the gateway, alone or as a plugin: hands every request to the stories before
 // Fastify looks at it, and lets WebSockets through to @fastify/http-proxy.
 import httpProxy from '@fastify/http-proxy';
-import { ServerResponse } from 'node:http';
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest } from 'node:http2';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { atTheDoor } from '../core/http/door.ts';
 import { endToEnd, keepFields } from '../core/http/message.ts';
 import { problem } from '../core/http/problem.ts';
 import { forwardedFields } from '../core/key/forwarded.ts';
 import type { Gateway } from '../flow/gateway.ts';
-import { declaresBody, incomingOf } from '../io/door.ts';
+import type { Exchange } from '../io/exchange.ts';
+import { declaresBody, incomingOf, inTurn } from '../io/http1.ts';
+import { exchangeByStream } from '../io/http2.ts';
 import type { Composed } from './gateway.ts';
 
 /** How long the other end of a WebSocket may take to say goodbye, so that a drain has an end. */
@@ -23,7 +26,7 @@ export async function mount(app: FastifyInstance, { gateway, handler }: Composed
       return void refuseUpgrade(gateway, request, reply, done);
     }
     reply.hijack();
-    handler.handle(request.raw, reply.raw);
+    hand(request.raw, reply.raw, handler.handle);
   });
   await app.register(httpProxy, {
     upstream: '',
@@ -36,6 +39,16 @@ export async function mount(app: FastifyInstance, { gateway, handler }: Composed
     },
     replyOptions: { getUpstream: (request) => upstreamOf(gateway, request.raw.url ?? '/') },
   });
+}
+
+/** The host's server may speak HTTP/2. */
+function hand(
+  request: IncomingMessage, response: ServerResponse, handle: (exchange: Exchange) => void,
+): void {
+  if (!('stream' in request)) return inTurn(request, response, handle);
+  const { stream, rawHeaders, socket } = request as unknown as Http2ServerRequest;
+  const peer = { address: socket.remoteAddress ?? '', secure: 'encrypted' in socket };
+  handle(exchangeByStream(stream, rawHeaders, peer));
 }
 
 const isUpgrade = (request: FastifyRequest): boolean =>

@@ -7,8 +7,8 @@ import { compileFinder } from '../core/rules/match.ts';
 import type { Gateway, Live } from '../flow/gateway.ts';
 import { remember, touchOrRemember } from '../flow/touching.ts';
 import { warmUp } from '../flow/warm.ts';
-import { trustedPeers } from '../io/door.ts';
 import type { Logger } from '../io/log.ts';
+import { trustedPeers } from '../io/trusted.ts';
 
 export function liveOf(config: Config): Live {
   const finder: Finder = compileFinder(config.routes);

@@ -15,9 +15,9 @@ const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY']);
 export async function enter(gateway: Gateway, incoming: Incoming): Promise<Told> {
   const { config } = gateway.live;
   const hasBody = incoming.body !== undefined;
-  const { method, target, fields, httpVersion } = incoming;
+  const { method, target, fields, httpVersion, authority } = incoming;
   const door = atTheDoor(
-    { method, target, fields, httpVersion, hasBody },
+    { method, target, fields, httpVersion, authority, hasBody },
     {
       limits: config.limits,
       hosts: config.hosts,

@@ -1,8 +1,9 @@
 // Writes an answer to a client: field lines as they are, at the client's own pace, and breaks the
 // connection where the upstream broke off, so that no half body is ever taken for whole.
-import type { ServerResponse } from 'node:http';
-import { type Fields, hasField, keepFields } from '../core/http/message.ts';
+import type { Writable } from 'node:stream';
+import { keepFields } from '../core/http/message.ts';
 import type { Answer, ByteStream } from '../flow/ports.ts';
+import { NOT_IN_TRAILERS, type Reply } from './exchange.ts';
 
 /** How it went out. `bytes` of the body. */
 export type Delivery =
@@ -11,111 +12,81 @@ export type Delivery =
 
 export async function deliver(
   answer: Answer,
-  response: ServerResponse,
-  { close, sendTimeoutMs }: { close: boolean; sendTimeoutMs: number },
+  reply: Reply,
+  { last, sendTimeoutMs }: { last: 'draining' | 'refused' | undefined; sendTimeoutMs: number },
 ): Promise<Delivery> {
-  const { status, reason, body } = answer;
-  if (response.destroyed || response.writableEnded) return abandon(body, 0);
-  if (close) response.shouldKeepAlive = false;
+  const { body } = answer;
+  const { out } = reply;
+  if (reply.over) return abandon(body, 0);
+  if (last !== undefined) reply.last(last);
+  let takesBody: boolean;
   try {
-    response.writeHead(status, reason, sendable(answer, response) as string[]);
+    takesBody = reply.head(answer);
   } catch (error) {
     // A field that cannot be put on the wire: an answer split in two must never go out.
     await abandon(body, 0);
     throw error;
   }
   if (body === undefined) {
-    response.end();
+    out.end();
     return { kind: 'whole', bytes: 0 };
   }
   if (body instanceof Uint8Array) {
-    response.end(body);
-    if (!response.writableFinished) cutOff(response, sendTimeoutMs);
-    return { kind: 'whole', bytes: body.byteLength };
+    if (takesBody) out.end(body);
+    if (!out.writableFinished) reply.onStalled(sendTimeoutMs, () => reply.cutOff());
+    return { kind: 'whole', bytes: takesBody ? body.byteLength : 0 };
   }
-  cutOff(response, sendTimeoutMs);
-  return stream(answer, body, response);
+  reply.onStalled(sendTimeoutMs, () => reply.cutOff());
+  return stream({ ...answer, body }, reply, takesBody);
 }
 
-/** Breaks the connection of a client that takes no byte for so long, with all that feeds it. */
-function cutOff(response: ServerResponse, sendTimeoutMs: number): void {
-  const { socket } = response;
-  // Node starts this time anew with every byte that is taken; an upstream's silence is not its.
-  response.setTimeout(sendTimeoutMs, () => {
-    if (socket !== null && socket.writableLength > 0) response.destroy();
-  });
-  // Before Node sets the time for which an idle connection is kept.
-  response.prependOnceListener('finish', () => socket?.setTimeout(0));
-}
-
+/** At the client's own pace; who stalls is cut off, with all that feeds it. */
 async function stream(
-  answer: Answer,
-  body: ByteStream,
-  response: ServerResponse,
+  { body, trailers }: Answer & { readonly body: ByteStream },
+  reply: Reply,
+  takesBody: boolean,
 ): Promise<Delivery> {
+  const { out } = reply;
   let bytes = 0;
   const source = body[Symbol.asyncIterator]();
   // A client that leaves while the upstream is silent must not leave the exchange behind.
-  const leave = (): void => {
-    if (!response.writableFinished) void source.return?.().then(undefined, () => undefined);
-  };
-  response.once('close', leave);
-  // Sends the head at once, in its own bytes: `flushHeaders` would write them as UTF-8.
-  response.write('', 'latin1');
+  const leave = (): void => void source.return?.().then(undefined, () => undefined);
+  out.once('close', leave);
   try {
     for (let next = await source.next(); !next.done; next = await source.next()) {
-      if (response.destroyed) return await abandon(body, bytes, source);
+      const wanted = takesBody && !out.destroyed;
+      if (!wanted) return await abandon(body, bytes, source);
       bytes += next.value.byteLength;
-      const more = response.write(next.value) || await drained(response);
+      const more = out.write(next.value) || await drained(out);
       if (!more) return await abandon(body, bytes, source);
     }
   } catch {
     // The body broke off: only a broken connection tells the client so.
-    const kind = response.destroyed ? 'client-gone' : 'broken';
-    response.destroy();
+    const kind = out.destroyed ? 'client-gone' : 'broken';
+    reply.cutOff();
     return { kind, bytes };
   } finally {
-    response.off('close', leave);
+    out.off('close', leave);
   }
-  const trailers = keepFields(answer.trailers?.() ?? [], (name) => !NOT_IN_TRAILERS.has(name));
-  if (trailers.length > 0) {
-    const pairs: [string, string][] = [];
-    for (let i = 0; i < trailers.length; i += 2) pairs.push([trailers[i]!, trailers[i + 1]!]);
-    response.addTrailers(pairs);
-  }
-  response.end();
+  const said = keepFields(trailers?.() ?? [], (name) => !NOT_IN_TRAILERS.has(name));
+  if (said.length > 0) reply.trailers(said);
+  out.end();
   return { kind: 'whole', bytes };
 }
 
-// RFC 9110 §6.5.1: framing, routing, authentication and the like mean nothing there, and are not
-// to be merged by whoever reads us.
-const NOT_IN_TRAILERS = new Set([
-  'transfer-encoding', 'content-length', 'host', 'connection', 'trailer', 'te', 'upgrade', 'age',
-  'cache-control', 'content-encoding', 'content-type', 'content-range', 'expires', 'location',
-  'set-cookie', 'vary', 'www-authenticate', 'proxy-authenticate', 'keep-alive',
-]);
-
-/** Announces no trailers where none can follow: Node refuses such a head. */
-function sendable({ fields, body }: Answer, { req }: ServerResponse): Fields {
-  if (!hasField(fields, 'trailer')) return fields;
-  const streams = body !== undefined && !(body instanceof Uint8Array) && req.method !== 'HEAD';
-  const chunked = streams && req.httpVersion === '1.1' && !hasField(fields, 'content-length');
-  return chunked ? fields : keepFields(fields, (name) => name !== 'trailer');
-}
-
 /** True when more may be written, false when the client has gone. */
-function drained(response: ServerResponse): Promise<boolean> {
+function drained(out: Writable): Promise<boolean> {
   return new Promise((resolve) => {
     const settle = (more: boolean) => (): void => {
-      response.off('drain', onDrain);
-      response.off('close', onClose);
+      out.off('drain', onDrain);
+      out.off('close', onClose);
       resolve(more);
     };
     const onDrain = settle(true);
     const onClose = settle(false);
-    if (response.destroyed) resolve(false);
-    response.once('drain', onDrain);
-    response.once('close', onClose);
+    if (out.destroyed) resolve(false);
+    out.once('drain', onDrain);
+    out.once('close', onClose);
   });
 }
 

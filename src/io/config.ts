@@ -233,6 +233,7 @@ const FIXED = [
 const FIXED_LIMITS = [
   ['header', 'headerBytes'], ['request_timeout', 'requestTimeoutMs'],
   ['headers_timeout', 'headersTimeoutMs'], ['keep_alive_timeout', 'keepAliveTimeoutMs'],
+  ['streams', 'streams'],
   ['connections', 'connections'], ['touched', 'touched'], ['remembered', 'remembered'],
   ['entry_life', 'entryLifeMs'], ['store_budget', 'storeBudgetMs'], ['quarantine', 'quarantineMs'],
 ] as const;

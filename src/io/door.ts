@@ -1,22 +1,29 @@
 // The gateway's own listener: Node's http server with strict settings and hard bounds on time and
-// size. Turns what it parses into an `Incoming`, and an `Answer` into bytes. It decides nothing.
+// size, and HTTP/2 for the connections that begin with it. Refuses what cannot even be parsed; it
+// decides nothing else.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { readFileSync } from 'node:fs';
-import { BlockList, isIP, isIPv6, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { listMembers } from '../core/http/list.ts';
-import { field, fieldLines, type Fields, hasField, tokens } from '../core/http/message.ts';
+import type { TLSSocket } from 'node:tls';
+import { field, tokens } from '../core/http/message.ts';
 import { cacheStatus } from '../core/http/cache-status.ts';
 import { problem } from '../core/http/problem.ts';
 import type { Config } from '../core/rules/config.ts';
 import type { RefuseBecause } from '../core/verdict.ts';
-import { Broken, type ByteStream, type Incoming } from '../flow/ports.ts';
+import type { Exchange } from './exchange.ts';
+import { awaited, inTurn } from './http1.ts';
+import { openSessions, type Sessions } from './http2.ts';
 
-export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+/** The listener, and the sessions of HTTP/2 on it, which its own closing does not end. */
+export interface Door {
+  readonly server: Server;
+  readonly sessions: Sessions;
+}
 
 /** A server that keeps to the limits of the configuration. */
-export function openServer(config: Config, handler: Handler): Server {
+export function openDoor(config: Config, handler: (exchange: Exchange) => void): Door {
   const { limits, tls } = config;
   const requestTimeout = limits.requestTimeoutMs;
   // Node refuses a head that may take longer than the whole request.
@@ -34,14 +41,19 @@ export function openServer(config: Config, handler: Handler): Server {
     // The door refuses these itself, with a reason.
     requireHostHeader: false,
   };
-  const handle: Handler = (request, response) => {
+  const handle = (request: IncomingMessage, response: ServerResponse): void => {
     latest.set(request.socket, response);
-    handler(request, response);
+    inTurn(request, response, handler);
   };
-  const pem = tls && { cert: readFileSync(tls.cert), key: readFileSync(tls.key) };
+  const pem = tls && {
+    cert: readFileSync(tls.cert), key: readFileSync(tls.key), ALPNProtocols: ['h2', 'http/1.1'],
+  };
   const server = pem === undefined
     ? createServer(options, handle)
     : createTlsServer({ ...options, ...pem }, handle);
+  const sessions = openSessions(limits, handler);
+  if (pem === undefined) bySight(server, sessions, headersTimeout);
+  else byName(server, sessions);
   // All field lines are counted by the door; Node would silently drop those over its bound.
   server.maxHeadersCount = 0;
   server.maxConnections = limits.connections;
@@ -56,14 +68,65 @@ export function openServer(config: Config, handler: Handler): Server {
     socket.on('error', () => socket.destroy());
     lastWord(socket, 'method-not-allowed', 405);
   });
-  return server;
+  return { server, sessions };
+}
+
+type Serve = (socket: Socket) => void;
+
+/** What the server does with a connection by itself, from now on done by whoever takes it. */
+function servingOf(server: Server, event: 'connection' | 'secureConnection'): Serve {
+  const listeners = server.listeners(event) as Serve[];
+  server.removeAllListeners(event);
+  return (socket) => {
+    for (const listener of listeners) listener.call(server, socket);
+  };
+}
+
+/** Behind TLS the client has said by which protocol it goes on (RFC 7301). */
+function byName(server: Server, sessions: Sessions): void {
+  const serve = servingOf(server, 'secureConnection');
+  server.on('secureConnection', (socket: TLSSocket) => {
+    if (socket.alpnProtocol === 'h2') sessions.take(socket);
+    else serve(socket);
+  });
+}
+
+// RFC 9113 §3.4: with this a client of HTTP/2 begins, which no request of HTTP/1 does.
+const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
+
+/** In clear text the first bytes say it (§3.3); they must be here in their time. */
+function bySight(server: Server, sessions: Sessions, ms: number): void {
+  const serve = servingOf(server, 'connection');
+  server.on('connection', (socket: Socket) => {
+    let seen = Buffer.alloc(0);
+    const late = setTimeout(() => socket.destroy(), ms);
+    late.unref();
+    const look = (): void => {
+      const more = socket.read() as Buffer | null;
+      if (more === null) return;
+      seen = Buffer.concat([seen, more]);
+      const length = Math.min(seen.length, PREFACE.length);
+      const like = PREFACE.compare(seen, 0, length, 0, length) === 0;
+      if (like && length < PREFACE.length) return;
+      letGo();
+      socket.unshift(seen);
+      if (like) sessions.take(socket);
+      else serve(socket);
+    };
+    const gone = (): void => {
+      letGo();
+      socket.destroy();
+    };
+    const letGo = (): void => {
+      clearTimeout(late);
+      socket.off('readable', look).off('end', gone).off('error', gone).off('close', letGo);
+    };
+    socket.on('readable', look).on('end', gone).on('error', gone).on('close', letGo);
+  });
 }
 
 /** The last request of each connection, by its answer: nonsense came after it, or inside it. */
 const latest = new WeakMap<Duplex, ServerResponse>();
-
-/** Requests whose client sends no body before it was told to (RFC 9110 §10.1.1). */
-const awaited = new WeakSet<IncomingMessage>();
 
 /** Answers what cannot even be parsed; the same words whatever it was. */
 export function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket): void {
@@ -109,111 +172,3 @@ function refusal(because: RefuseBecause, status: number): { head: string; body: 
   for (let i = 0; i < lines.length; i += 2) head += `${lines[i]!}: ${lines[i + 1]!}\r\n`;
   return { head: `${head}Connection: close\r\n\r\n`, body };
 }
-
-/** Which peers are proxies whose word about a client is believed. */
-export function trustedPeers(cidrs: readonly string[]): (address: string) => boolean {
-  if (cidrs.length === 0) return () => false;
-  const list = new BlockList();
-  for (const cidr of cidrs) {
-    const [address, bits] = cidr.split('/') as [string, string | undefined];
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
-    list.addSubnet(address, Number(bits ?? (family === 'ipv6' ? 128 : 32)), family);
-  }
-  return (address) => {
-    const plain = plainAddress(address);
-    return list.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4');
-  };
-}
-
-/** Each proxy adds its peer at the right: the first that is no proxy of ours is the client. */
-function clientOf(fields: Fields, peer: string, trusts: (address: string) => boolean): string {
-  const said = fieldLines(fields, 'x-forwarded-for').join(',');
-  let client = peer;
-  for (const one of said.split(',').reverse().map((text) => text.trim())) {
-    if (!trusts(client)) break;
-    // Some proxies add a port.
-    const address = one.replace(/^\[(.*)\](?::\d+)?$|^([\d.]+):\d+$/, '$1$2');
-    if (isIP(address) === 0) return peer;
-    client = plainAddress(address);
-  }
-  return client;
-}
-
-/** An IPv4 address as such, however the socket shows it. */
-const plainAddress = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '');
-
-/** The request as the stories see it. */
-export function incomingOf(
-  request: IncomingMessage,
-  response: ServerResponse,
-  { id, trusts }: { id: string; trusts: (address: string) => boolean },
-): Incoming {
-  const peer = plainAddress(request.socket.remoteAddress ?? '');
-  const peerTrusted = trusts(peer);
-  const fields: Fields = request.rawHeaders;
-  const proto = peerTrusted ? tokens(field(fields, 'x-forwarded-proto')).at(-1) : undefined;
-  const secure = 'encrypted' in request.socket || proto === 'https';
-  const gone = new AbortController();
-  // 'close' comes after every answer; before its end it means that the client went away.
-  response.once('close', () => {
-    if (!response.writableFinished) gone.abort();
-  });
-  return {
-    id,
-    method: request.method!,
-    target: request.url!,
-    fields,
-    // Node's parser lets `HTTP/2.0` pass in a request line: on this wire it is no version at all.
-    httpVersion: request.httpVersion === '2.0' && !('stream' in request) ? '' : request.httpVersion,
-    scheme: secure ? 'https' : 'http',
-    authority: fieldLines(fields, 'host')[0]?.toLowerCase() ?? '',
-    peer,
-    remote: clientOf(fields, peer, trusts),
-    peerTrusted,
-    body: declaresBody(fields) ? bodyOf(request, response) : undefined,
-    gone: gone.signal,
-    inform: (status, extra) => inform(response, status, extra),
-  };
-}
-
-/** Whether bytes of a body follow the head. */
-export function declaresBody(fields: Fields): boolean {
-  const length = field(fields, 'content-length');
-  return (length !== undefined && length !== '0') || hasField(fields, 'transfer-encoding');
-}
-
-async function* bodyOf(request: IncomingMessage, response: ServerResponse): ByteStream {
-  // Whoever stops reading early has an answer already: it must still reach the client, so that the
-  // connection stays, and what is left of the body is let go by.
-  const chunks = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
-  if (awaited.delete(request) && !response.headersSent) response.writeContinue();
-  try {
-    yield* chunks;
-  } catch (error) {
-    throw new Broken('aborted', { cause: error });
-  } finally {
-    request.resume();
-  }
-}
-
-// RFC 9110 §15.2: a proxy must pass 1xx answers on, but for the one that it answered itself (100)
-// and the one that is no answer to a proxied request (101).
-function inform(response: ServerResponse, status: number, fields: Fields): void {
-  if (status === 100 || status === 101 || response.headersSent) return;
-  if (response.req.httpVersion !== '1.1') return;
-  if (status === 102) {
-    response.writeProcessing();
-    return;
-  }
-  if (status !== 103) return;
-  const hints: Record<string, string[]> = Object.create(null) as Record<string, string[]>;
-  for (let i = 0; i < fields.length; i += 2) {
-    (hints[fields[i]!.toLowerCase()] ??= []).push(fields[i + 1]!);
-  }
-  const { link: lines = [], ...rest } = hints;
-  // Node takes one link a line, of a plain form; a hint that it would refuse is only a hint.
-  const link = lines.flatMap((line) => listMembers(line) ?? []).filter((one) => LINK.test(one));
-  if (link.length > 0) response.writeEarlyHints({ ...rest, link });
-}
-
-const LINK = /^<[^<>]*>(?:\s*;\s*[^;"\s]+(?:=(?:"[^;"\s]*"|[^;"\s]*))?)*$/;

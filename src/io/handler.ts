@@ -1,11 +1,11 @@
 // One request from its first byte to its last: parsed, told to the stories, delivered, counted and
 // logged. The last place where a mistake of our own can be caught.
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { field } from '../core/http/message.ts';
+import type { Writable } from 'node:stream';
+import { field, type Fields } from '../core/http/message.ts';
 import { enter } from '../flow/enter.ts';
 import type { Gateway } from '../flow/gateway.ts';
 import { deliver } from './answer.ts';
-import { type Handler, incomingOf } from './door.ts';
+import type { Exchange, Reply } from './exchange.ts';
 import { logExchange, type Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -21,36 +21,27 @@ export interface HandlerParts {
 }
 
 export interface CountedHandler {
-  readonly handle: Handler;
+  readonly handle: (exchange: Exchange) => void;
   /** Requests under way. */
   active(): number;
   /** Those of them whose answer is written and not yet sent. */
   sending(): number;
 }
 
-const BARE = ['Content-Length', '0', 'Connection', 'close'];
-
 export function requestHandler(parts: HandlerParts): CountedHandler {
   let active = 0;
   let sending = 0;
-  const handle = (request: IncomingMessage, response: ServerResponse): void => {
-    // RFC 9112 §9.3.2: pipelined requests may run side by side only where all are safe. One after
-    // the other, nothing that follows a request that closes the connection is ever carried out.
-    if (response.socket === null) {
-      response.once('socket', () => handle(request, response));
-      return;
-    }
+  const handle = (exchange: Exchange): void => {
     active += 1;
-    void exchange(parts, request, response)
+    const { reply } = exchange;
+    void told(parts, exchange)
       .catch((error: unknown) => {
         parts.gateway.ear.trouble('assertion', { error });
-        if (response.headersSent || response.destroyed) response.destroy();
-        // The reason is given, since one that could not be written may stand there already.
-        else response.writeHead(502, 'Bad Gateway', BARE).end();
+        fail(reply);
       })
       .then(async () => {
         sending += 1;
-        await over(response);
+        await over(reply.out);
         sending -= 1;
       })
       .finally(() => {
@@ -60,32 +51,37 @@ export function requestHandler(parts: HandlerParts): CountedHandler {
   return { handle, active: () => active, sending: () => sending };
 }
 
+const FAILED = {
+  status: 502, reason: 'Bad Gateway', fields: ['Content-Length', '0'], body: undefined,
+} as const;
+
+function fail(reply: Reply): void {
+  if (reply.headSent || reply.over) return reply.cutOff();
+  reply.last('refused');
+  reply.head(FAILED);
+  reply.out.end();
+}
+
 /** An answer that is written may still be on its way to a client that takes its time. */
-function over(response: ServerResponse): Promise<void> | undefined {
-  if (response.writableFinished || response.destroyed) return undefined;
+function over(out: Writable): Promise<void> | undefined {
+  if (out.writableFinished || out.destroyed) return undefined;
   return new Promise((resolve) => {
-    response.once('finish', resolve);
-    response.once('close', resolve);
+    out.once('finish', resolve);
+    out.once('close', resolve);
   });
 }
 
-async function exchange(
-  parts: HandlerParts,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
+async function told(parts: HandlerParts, exchange: Exchange): Promise<void> {
   const { gateway, metrics, log } = parts;
   const startedAt = performance.now();
-  const id = requestId(request) ?? parts.newId();
-  // A client that breaks off while it is read, or written to, is nobody's error.
-  request.on('error', () => undefined);
-  response.on('error', () => undefined);
-  const incoming = incomingOf(request, response, { id, trusts: gateway.live.trusts });
+  const id = requestId(exchange.fields) ?? parts.newId();
+  const incoming = exchange.incoming({ id, trusts: gateway.live.trusts });
   const told = await enter(gateway, incoming);
-  const unread = told.verdict.kind === 'refuse' && !request.complete;
-  const close = parts.draining() || told.answer.close === true || unread;
+  const unread = told.verdict.kind === 'refuse' && exchange.unread();
+  const last = parts.draining() ? 'draining'
+    : told.answer.close === true || unread ? 'refused' : undefined;
   const { sendTimeoutMs } = gateway.live.config.limits;
-  const delivery = await deliver(told.answer, response, { close, sendTimeoutMs });
+  const delivery = await deliver(told.answer, exchange.reply, { last, sendTimeoutMs });
   const ms = performance.now() - startedAt;
   metrics.request(told.pattern, told.verdict, ms);
   const { sample } = gateway.live.config.log;
@@ -93,7 +89,7 @@ async function exchange(
 }
 
 /** A client's own id for its request, if it is one that may stand in a log. */
-function requestId(request: IncomingMessage): string | undefined {
-  const given = field(request.rawHeaders, 'x-request-id');
+function requestId(fields: Fields): string | undefined {
+  const given = field(fields, 'x-request-id');
   return given !== undefined && /^[\w.:-]{1,64}$/.test(given) ? given : undefined;
 }

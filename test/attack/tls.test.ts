@@ -1,37 +1,11 @@
 // The same door behind TLS: `tls: { cert, key }`, and an upstream whose certificate is checked.
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createServer, request as httpsRequest } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { generate } from 'selfsigned';
 import t from 'tap';
+import { pair } from '../certificates.ts';
 import { json, stage } from '../play.ts';
-
-interface Pair {
-  readonly cert: string;
-  readonly key: string;
-}
-
-/** A certificate for localhost, made for this test and gone with it. */
-async function pair(t: { teardown(callback: () => unknown): void }): Promise<Pair> {
-  const folder = await mkdtemp(join(tmpdir(), 'everfresh-tls-'));
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
-  const altNames = [
-    { type: 2, value: 'localhost' },
-    { type: 7, ip: '127.0.0.1' },
-  ] as const;
-  const made = await generate([{ name: 'commonName', value: 'localhost' }], {
-    keyType: 'ec',
-    algorithm: 'sha256',
-    extensions: [{ name: 'subjectAltName', altNames: [...altNames] }],
-  });
-  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
-  await writeFile(cert, made.cert);
-  await writeFile(key, made.private);
-  return { cert, key };
-}
 
 t.test('clients come by TLS, and what is kept for them says so', async (t) => {
   const { cert, key } = await pair(t);

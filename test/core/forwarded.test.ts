@@ -7,6 +7,7 @@ const one = rulesOf('routes: {}').config;
 const several = rulesOf('hosts: [a.example, b.example]\nroutes: {}').config;
 const way: Way = {
   id: 'r1', peer: '10.0.0.7', peerTrusted: false, scheme: 'https', authority: 'a.example',
+  httpVersion: '1.1',
 };
 const told = [
   'X-Forwarded-For', '10.0.0.7', 'X-Forwarded-Proto', 'https', 'X-Forwarded-Host', 'a.example',
@@ -29,8 +30,12 @@ t.test('what a client says itself of its way is not believed', async (t) => {
 t.test('what a trusted proxy says is passed on, and the proxy is added to it', async (t) => {
   t.strictSame(
     forwardedFields(claims, { ...way, peerTrusted: true }, one),
-    [...claims, 'X-Forwarded-For', '10.0.0.7', ...end],
+    [...claims, 'X-Forwarded-For', '10.0.0.7', 'Forwarded',
+      'for=10.0.0.7;proto=https;host="a.example"', ...end],
   );
+  const six = { ...way, peerTrusted: true, peer: '2001:db8::1', authority: '' };
+  t.match(forwardedFields(['Forwarded', 'for=1.2.3.4'], six, one).join('\n'),
+    'Forwarded\nfor="[2001:db8::1]";proto=https\n');
   t.strictSame(
     forwardedFields([], { ...way, peerTrusted: true }, one), [...told, ...end],
     'and what it does not say is told',

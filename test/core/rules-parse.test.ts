@@ -56,7 +56,7 @@ t.test('an upstream alone is a whole configuration, with every default', async (
   t.same(limits, {
     urlBytes: 8192, headerBytes: 16_384, headerCount: 100, queryParameters: 500,
     requestTimeoutMs: 60_000, headersTimeoutMs: 15_000, keepAliveTimeoutMs: 65_000,
-    sendTimeoutMs: 30_000, connections: 10_000,
+    sendTimeoutMs: 30_000, connections: 10_000, streams: 100,
     writeBodyBytes: 1_048_576, responseBodyBytes: 1_048_576,
     writesPerClient: 250, writes: 1000, newVariantsPerMinute: 6000, tagsPerEntry: 64,
     touched: 100_000, remembered: 10_000, entryLifeMs: 86_400_000, refreshConcurrency: 32,

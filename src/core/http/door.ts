@@ -15,11 +15,13 @@ export interface AtTheDoor {
   readonly fields: Fields;
   /** `1.0`, `1.1` or `2.0`. */
   readonly httpVersion: string;
+  /** What `:authority` says in HTTP/2, where it is no field. */
+  readonly authority?: string | undefined;
   readonly hasBody: boolean;
 }
 
 export interface DoorRules {
-  readonly limits: Pick<Limits, 'urlBytes' | 'headerCount' | 'queryParameters'>;
+  readonly limits: Pick<Limits, 'urlBytes' | 'headerBytes' | 'headerCount' | 'queryParameters'>;
   /** Lower-case authorities that clients may name; empty: any. */
   readonly hosts: readonly string[];
   /** Lower-case names of fields that say who is asking. */
@@ -44,6 +46,10 @@ export function atTheDoor(request: AtTheDoor, rules: DoorRules): Entered {
   if (method === 'CONNECT' || method === 'TRACE') return refuse('method-not-allowed');
   if (!isToken(method)) return refuse('bad-framing');
   if (fields.length / 2 > limits.headerCount) return refuse('too-many-fields');
+  // Node bounds the bytes of a head in HTTP/1, and answers before this.
+  if (request.httpVersion === '2.0' && bytesOf(fields) > limits.headerBytes) {
+    return refuse('too-many-fields');
+  }
   // RFC 9112 §3: "A server that receives a request-target longer than any URI it wishes to parse
   // MUST respond with a 414".
   if (target.length > limits.urlBytes) return refuse('target-too-long');
@@ -74,10 +80,15 @@ function refuse(because: RefuseBecause): Entered {
   return { kind: 'refuse', because, status: failureStatus(because) };
 }
 
+function bytesOf(fields: Fields): number {
+  let bytes = 0;
+  for (const text of fields) bytes += text.length;
+  return bytes;
+}
+
 /** The lines that say how the message is to be taken. */
 interface Seen {
   hosts: string[];
-  pseudo: string[];
   lengths: string[];
   codings: string[];
   connection: string[];
@@ -91,7 +102,7 @@ const NONE: string[] = [];
 
 function look(fields: Fields): Seen {
   const seen: Seen = {
-    hosts: NONE, pseudo: NONE, lengths: NONE, codings: NONE, connection: NONE, upgrade: NONE,
+    hosts: NONE, lengths: NONE, codings: NONE, connection: NONE, upgrade: NONE,
     expect: NONE, settings: false, hopOnly: false,
   };
   for (let i = 0; i < fields.length; i += 2) {
@@ -102,7 +113,6 @@ function look(fields: Fields): Seen {
     const value = fields[i + 1]!;
     switch (fields[i]!.toLowerCase()) {
       case 'host': seen.hosts = [...seen.hosts, value]; break;
-      case ':authority': seen.pseudo = [...seen.pseudo, value]; break;
       case 'content-length': seen.lengths = [...seen.lengths, value]; break;
       case 'transfer-encoding': seen.codings = [...seen.codings, value]; break;
       case 'connection': seen.connection = [...seen.connection, value]; break;
@@ -180,11 +190,10 @@ function badExpectation(seen: Seen): RefuseBecause | undefined {
 // or a Host header field with an invalid field value." RFC 9113 §8.3.1: "A server SHOULD treat a
 // request as malformed if it contains a Host header field that identifies an entity that differs
 // from the entity in the ":authority" pseudo-header field."
-function authorityOf({ httpVersion }: AtTheDoor, seen: Seen): string | undefined {
-  const { hosts, pseudo } = seen;
-  if (hosts.length > 1 || pseudo.length > 1) return undefined;
-  if (pseudo.length > 0 && httpVersion !== '2.0') return undefined;
-  const named = (pseudo[0] ?? hosts[0])?.toLowerCase();
+function authorityOf({ httpVersion, authority }: AtTheDoor, seen: Seen): string | undefined {
+  const { hosts } = seen;
+  if (hosts.length > 1) return undefined;
+  const named = ((httpVersion === '2.0' ? authority : undefined) ?? hosts[0])?.toLowerCase();
   if (named === undefined) return httpVersion === '1.0' ? '' : undefined;
   if (hosts.length > 0 && hosts[0]!.toLowerCase() !== named) return undefined;
   return isAuthority(named) ? named : undefined;

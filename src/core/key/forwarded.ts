@@ -10,24 +10,37 @@ export interface Way {
   readonly peerTrusted: boolean;
   readonly scheme: 'http' | 'https';
   readonly authority: string;
+  /** By which the request came. */
+  readonly httpVersion: string;
 }
 
 const WAY = new Set([
   'forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-port',
 ]);
 
-/** Adds Via and X-Forwarded-*, in place of what an untrusted client claims. */
+/**
+ * Adds Via and X-Forwarded-*, in place of what an untrusted client claims; to a `Forwarded` of a
+ * proxy that is believed also the element of this hop (RFC 7239 §4).
+ */
 export function forwardedFields(fields: Fields, way: Way, config: Config): string[] {
   const kept = way.peerTrusted ? [...fields] : keepFields(fields, (name) => !WAY.has(name));
   const has = (wanted: string): boolean =>
     kept.some((text, i) => i % 2 === 0 && text.toLowerCase() === wanted);
   kept.push('X-Forwarded-For', way.peer);
+  if (has('forwarded')) kept.push('Forwarded', element(way));
   if (!has('x-forwarded-proto')) kept.push('X-Forwarded-Proto', way.scheme);
   if (!has('x-forwarded-host') && way.authority !== '') {
     kept.push('X-Forwarded-Host', way.authority);
   }
   if (!has('x-request-id')) kept.push('X-Request-Id', way.id);
-  kept.push('Via', '1.1 everfresh');
+  kept.push('Via', `${way.httpVersion} everfresh`);
   if (config.hosts.length > 0) kept.push('Host', way.authority);
   return kept;
+}
+
+// RFC 7239 §6: an address of IPv6 stands in brackets, and both need quotes, as a port does.
+function element({ peer, scheme, authority }: Way): string {
+  const node = peer.includes(':') ? `"[${peer}]"` : peer;
+  const host = authority === '' ? '' : `;host="${authority}"`;
+  return `for=${node};proto=${scheme}${host}`;
 }

@@ -60,6 +60,8 @@ export interface Limits {
   /** How long a client may take no byte of its answer. */
   readonly sendTimeoutMs: number;
   readonly connections: number;
+  /** Requests under way on one connection of HTTP/2. */
+  readonly streams: number;
   /** A write's body up to here is gathered before its intent is recorded. */
   readonly writeBodyBytes: number;
   /** A write's answer up to here is read by targets such as `{response.body.id}`. */

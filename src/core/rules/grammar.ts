@@ -100,6 +100,7 @@ export const limitOptions = {
   send_timeout: usually(
     timeout, '30s', 'A client that takes no byte of its answer for this long is cut off.'),
   connections: usually(count(), '10000', 'Connections of clients at once.'),
+  streams: usually(count(), '100', 'Requests at once on one connection of HTTP/2.'),
   write_body: usually(
     size(), '1mb', 'A write\'s body up to here is gathered before its intent is recorded.'),
   response_body: usually(
@@ -229,7 +230,7 @@ export const topOptions = {
     'Processes that share the port, each an instance with its part of `memory`; more than one need '
       + 'a Redis `store`.'),
   tls: maybe(
-    object(tlsOptions), 'For HTTPS towards clients; HTTP/2 is not in this version.', 'plain HTTP'),
+    object(tlsOptions), 'For HTTPS and HTTP/2 towards clients.', 'plain HTTP'),
   log: group(object(logOptions), 'What is logged.'),
   fast_path: usually(
     onOff(), 'on',

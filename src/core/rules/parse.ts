@@ -178,6 +178,7 @@ function compileLimits({ given, notes, placeOf }: Compiling, routes: readonly Ro
     keepAliveTimeoutMs: limits.keep_alive_timeout,
     sendTimeoutMs: limits.send_timeout,
     connections: limits.connections,
+    streams: limits.streams,
     writeBodyBytes: limits.write_body,
     responseBodyBytes: limits.response_body,
     writesPerClient: limits.writes_per_client,

@@ -1,0 +1,295 @@
+// HTTP/2 from clients (RFC 9113), on connections that the door hands over: sessions with bounds on
+// streams, resets, idle time and frames that ask for nothing, and one exchange for each stream.
+import {
+  constants, createServer, type OutgoingHttpHeaders, type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import { validateHeaderName, validateHeaderValue } from 'node:http';
+import type { Socket } from 'node:net';
+import { field, fieldLines, type Fields, keepFields } from '../core/http/message.ts';
+import type { Limits } from '../core/rules/config.ts';
+import { Broken, type ByteStream, type Incoming } from '../flow/ports.ts';
+import { connected, type Exchange, type Reply, type Way } from './exchange.ts';
+
+/** Streams that a client may have reset at once, and more of them in each second. */
+const RESETS_MAX = 200;
+const RESETS_PER_SECOND = 20;
+
+/** PING and SETTINGS frames in a second; more of them are no question. */
+const FRAMES_PER_SECOND_MAX = 100;
+
+/** Frames of a session that say nothing, or are malformed. */
+const INVALID_FRAMES_MAX = 100;
+
+/** How long a client may take to close its side when it was told that all is over. */
+const FAREWELL_MS = 2000;
+
+/** All sessions of a listener. */
+export interface Sessions {
+  /** Takes a connection over, with what was read of it put back. */
+  take(socket: Socket): void;
+  /** No new streams; those under way end. */
+  drain(): void;
+  /** Ends all at once. */
+  end(): void;
+}
+
+export function openSessions(limits: Limits, handle: (exchange: Exchange) => void): Sessions {
+  const sessions = new Map<ServerHttp2Session, Socket>();
+  let socketOfNext: Socket | undefined;
+  const server = createServer({
+    settings: {
+      maxConcurrentStreams: limits.streams,
+      // Up to twice the bound is read, so that it can be answered; more resets the stream.
+      maxHeaderListSize: 2 * limits.headerBytes,
+    },
+    maxHeaderListPairs: 2 * limits.headerCount + PSEUDO.length,
+    maxSessionInvalidFrames: INVALID_FRAMES_MAX,
+    streamResetBurst: RESETS_MAX,
+    streamResetRate: RESETS_PER_SECOND,
+    // What an upstream says twice is said twice.
+    ...{ strictSingleValueFields: false },
+  });
+  // What goes wrong on one connection is nobody's error but its client's.
+  server.on('sessionError', () => undefined);
+  server.on('session', (session) => {
+    const socket = socketOfNext!;
+    sessions.set(session, socket);
+    session.once('close', () => sessions.delete(session));
+    guard(session, socket, limits);
+  });
+  server.on('stream', (given, _headers, _flags, rawHeaders: string[]) => {
+    const stream = given as ServerHttp2Stream;
+    stream.on('error', () => undefined);
+    const { session } = stream;
+    const socket = session && sessions.get(session as ServerHttp2Session);
+    if (socket === undefined) return void stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    boundBody(stream, limits.requestTimeoutMs);
+    handle(exchangeByStream(stream, rawHeaders, {
+      address: socket.remoteAddress ?? '', secure: 'encrypted' in socket,
+    }));
+  });
+  return {
+    take(socket) {
+      // Who ends its half takes no answers either (RFC 9113 §5.1 knows it of streams alone).
+      socket.allowHalfOpen = false;
+      socketOfNext = socket;
+      server.emit('connection', socket);
+    },
+    drain() {
+      for (const [session, socket] of sessions) leave(session, socket);
+    },
+    end() {
+      for (const [session, socket] of sessions) {
+        session.destroy();
+        socket.destroy();
+      }
+    },
+  };
+}
+
+/** Ends a session that asks for nothing: idle for too long, or busy with itself. */
+function guard(session: ServerHttp2Session, socket: Socket, limits: Limits): void {
+  let open = 0;
+  let idle: NodeJS.Timeout | undefined;
+  const wait = (ms: number): void => {
+    idle = setTimeout(() => leave(session, socket), ms);
+    idle.unref();
+  };
+  wait(limits.headersTimeoutMs);
+  session.on('stream', (stream: ServerHttp2Stream) => {
+    clearTimeout(idle);
+    open += 1;
+    stream.once('close', () => {
+      open -= 1;
+      if (open === 0 && !session.closed) wait(limits.keepAliveTimeoutMs);
+    });
+  });
+  session.once('close', () => clearTimeout(idle));
+  let since = performance.now();
+  let frames = 0;
+  const count = (): void => {
+    const now = performance.now();
+    if (now - since >= 1000) [since, frames] = [now, 0];
+    frames += 1;
+    if (frames > FRAMES_PER_SECOND_MAX) {
+      session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      socket.destroySoon();
+    }
+  };
+  session.on('ping', count);
+  session.on('remoteSettings', count);
+}
+
+/** Says that nothing more is taken; a client that does not close then is closed. */
+function leave(session: ServerHttp2Session, socket: Socket): void {
+  session.close();
+  session.once('close', () => {
+    setTimeout(() => socket.destroy(), FAREWELL_MS).unref();
+  });
+}
+
+/** The whole request must be here in its time, as on any other connection. */
+function boundBody(stream: ServerHttp2Stream, ms: number): void {
+  if (ms === 0 || stream.endAfterHeaders) return;
+  const late = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), ms);
+  late.unref();
+  stream.once('end', () => clearTimeout(late));
+  stream.once('close', () => clearTimeout(late));
+}
+
+/** One stream, wherever its session is. */
+export function exchangeByStream(
+  stream: ServerHttp2Stream,
+  rawHeaders: Fields,
+  peer: { readonly address: string; readonly secure: boolean },
+): Exchange {
+  const head = headOf(rawHeaders);
+  return {
+    fields: head.fields,
+    reply: replyTo(stream),
+    incoming: (way) => incomingOf(stream, head, { peer, way }),
+    // What is not read of one stream stands in no other's way.
+    unread: () => false,
+  };
+}
+
+const PSEUDO = [':method', ':scheme', ':authority', ':path'];
+
+interface Head {
+  readonly method: string;
+  readonly target: string;
+  readonly authority: string | undefined;
+  readonly fields: Fields;
+}
+
+/** A request as HTTP/1 would say it. */
+function headOf(raw: Fields): Head {
+  const pseudo = new Map<string, string>();
+  const fields: string[] = [];
+  let cookieAt: number | undefined;
+  for (let i = 0; i < raw.length; i += 2) {
+    const [name, value] = [raw[i]!, raw[i + 1]!];
+    if (name.startsWith(':')) {
+      pseudo.set(name, value);
+    } else if (name === 'cookie' && cookieAt !== undefined) {
+      // RFC 9113 §8.2.3: "If there are multiple Cookie header fields after decompression, these
+      // MUST be concatenated into a single octet string using the two-octet delimiter of 0x3b,
+      // 0x20 (the ASCII string "; ") before being passed into a non-HTTP/2 context".
+      fields[cookieAt] += `; ${value}`;
+    } else {
+      fields.push(name, value);
+      if (name === 'cookie') cookieAt = fields.length - 1;
+    }
+  }
+  return {
+    method: pseudo.get(':method') ?? '',
+    target: pseudo.get(':path') ?? '',
+    authority: pseudo.get(':authority'),
+    fields,
+  };
+}
+
+function incomingOf(
+  stream: ServerHttp2Stream,
+  { method, target, authority, fields }: Head,
+  { peer, way }: { peer: { address: string; secure: boolean }; way: Way },
+): Incoming {
+  const gone = new AbortController();
+  // Node finishes what it breaks off: only this event, or its flag, says that the client went away.
+  stream.once('aborted', () => gone.abort());
+  if (stream.aborted || stream.destroyed) gone.abort();
+  return {
+    ...connected(fields, peer, way),
+    method,
+    target,
+    fields,
+    httpVersion: '2.0',
+    authority: (authority ?? fieldLines(fields, 'host')[0])?.toLowerCase() ?? '',
+    body: hasBody(stream, fields) ? bodyOf(stream, fields) : undefined,
+    gone: gone.signal,
+    inform: (status, extra) => inform(stream, status, extra),
+  };
+}
+
+/** Where the end came with the head, or a length of nothing is said, there is no body. */
+function hasBody(stream: ServerHttp2Stream, fields: Fields): boolean {
+  return !stream.endAfterHeaders && field(fields, 'content-length') !== '0';
+}
+
+async function* bodyOf(stream: ServerHttp2Stream, fields: Fields): ByteStream {
+  const chunks = stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
+  const awaits = field(fields, 'expect')?.trim().toLowerCase() === '100-continue';
+  if (awaits && !stream.headersSent && !stream.destroyed) {
+    stream.additionalHeaders({ ':status': 100 });
+  }
+  try {
+    yield* chunks;
+  } catch (error) {
+    throw new Broken('aborted', { cause: error });
+  } finally {
+    stream.resume();
+  }
+  // Node ends a body that its client broke off without an error: this is not all of it.
+  if (stream.aborted) throw new Broken('aborted');
+}
+
+// RFC 9110 §15.2; of HTTP/1 upstreams, so that 100 and 101 are about another connection.
+function inform(stream: ServerHttp2Stream, status: number, fields: Fields): void {
+  if ((status !== 102 && status !== 103) || stream.headersSent || stream.destroyed) return;
+  try {
+    stream.additionalHeaders({ ':status': status, ...headersOf(fields) });
+  } catch {
+    // A hint that cannot be sent is only a hint.
+    return;
+  }
+}
+
+function replyTo(stream: ServerHttp2Stream): Reply {
+  let trailing: Fields = [];
+  return {
+    out: stream,
+    get headSent() {
+      return stream.headersSent;
+    },
+    get over() {
+      return stream.destroyed || stream.closed;
+    },
+    head({ status, fields, body, trailers }) {
+      const endStream = body === undefined;
+      const waitForTrailers = !endStream && !(body instanceof Uint8Array) && trailers !== undefined;
+      if (waitForTrailers) {
+        stream.once('wantTrailers', () => stream.sendTrailers(headersOf(trailing)));
+      }
+      // A 205 has no content (RFC 9110 §15.3.6): Node sends none, of whatever length it was.
+      const sent = keepFields(fields, (name) => status !== 205 || name !== 'content-length');
+      const headers = { ':status': status, ...headersOf(sent) };
+      stream.respond(headers, { endStream, waitForTrailers });
+      return !stream.writableEnded;
+    },
+    trailers(fields) {
+      trailing = fields;
+    },
+    cutOff: () => stream.close(constants.NGHTTP2_INTERNAL_ERROR),
+    onStalled(ms, callback) {
+      stream.setTimeout(ms, () => {
+        if (stream.writableLength > 0) callback();
+      });
+    },
+    last(because) {
+      if (because === 'draining') stream.session?.close();
+    },
+  };
+}
+
+/** Lines of one name together, in lower case; throws where a line cannot be sent. */
+function headersOf(fields: Fields): OutgoingHttpHeaders {
+  const headers: Record<string, string[]> = Object.create(null) as Record<string, string[]>;
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i]!.toLowerCase();
+    validateHeaderName(name);
+    validateHeaderValue(name, fields[i + 1]!);
+    (headers[name] ??= []).push(fields[i + 1]!);
+  }
+  return headers;
+}
