@@ -8,6 +8,8 @@ import { printProblem } from '../src/core/rules/problem.ts';
 
 /** What else of a request is not plain. */
 interface Change {
+  readonly method?: string;
+  readonly body?: Uint8Array;
   readonly hasBody?: boolean;
   readonly authority?: string;
   readonly scheme?: 'http' | 'https';
@@ -29,13 +31,13 @@ export function rulesOf(yaml: string): Rules {
   const { config } = parsed;
   const match = compileMatcher(config.routes);
   const asks: Rules['asks'] = (target, fields = [], {
-    hasBody = false, authority = 'localhost', scheme = 'http',
+    method = 'GET', body, hasBody = body !== undefined, authority = 'localhost', scheme = 'http',
   } = {}) => {
     const at = target.indexOf('?');
     const path = at < 0 ? target : target.slice(0, at);
     const query = at < 0 ? undefined : target.slice(at + 1);
     return meaningOf({
-      method: 'GET', target, fields, path, query, authority, hasBody, scheme,
+      method, target, fields, path, query, authority, hasBody, body, scheme,
     }, config, match);
   };
   return {

@@ -17,6 +17,8 @@ import type { Composed } from './gateway.ts';
 /** How long the other end of a WebSocket may take to say goodbye, so that a drain has an end. */
 const FAREWELL_MS = 2000;
 
+const PROXIED = ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT', 'OPTIONS'];
+
 /** Takes every request of this context that is not an upgrade, and carries WebSockets. */
 export async function mount(app: FastifyInstance, { gateway, handler }: Composed): Promise<void> {
   app.addHook('onRequest', (request, reply, done) => {
@@ -28,8 +30,11 @@ export async function mount(app: FastifyInstance, { gateway, handler }: Composed
     reply.hijack();
     hand(request.raw, reply.raw, handler.handle);
   });
+  // Fastify's router doesn't know it by itself; which others arrive, the host decides.
+  if (!app.supportedMethods.includes('QUERY')) app.addHttpMethod('QUERY', { hasBody: true });
   await app.register(httpProxy, {
     upstream: '',
+    httpMethods: [...PROXIED, 'QUERY'],
     websocket: true,
     wsServerOptions: { closeTimeout: FAREWELL_MS },
     wsClientOptions: {

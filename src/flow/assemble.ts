@@ -27,6 +27,7 @@ export interface World {
 const UNCACHEABLE_FOR_MS = 30_000;
 const KEYS_REMEMBERED = 10_000;
 const USES_MAX = 200_000;
+const USES_BYTES_MAX = 256 * 1024 * 1024;
 
 export function assemble({ live, clock, upstream, store, ear, newId }: World): Gateway {
   const { config } = live;
@@ -38,7 +39,7 @@ export function assemble({ live, clock, upstream, store, ear, newId }: World): G
     upstream,
     store: { ...store, control: guarded(store.control, remembered) },
     ear,
-    ledger: new Ledger(USES_MAX),
+    ledger: new Ledger(USES_MAX, USES_BYTES_MAX),
     flights: new Flights(),
     searches: new Searches(),
     refresher: new Refresher({

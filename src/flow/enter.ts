@@ -2,12 +2,14 @@
 // Mistakes of our own are caught here, once: a read is then served without the cache, and a write
 // is never sent twice.
 import { atTheDoor } from '../core/http/door.ts';
+import { readRuleOf } from '../core/key/meaning.ts';
 import type { Route } from '../core/rules/config.ts';
 import type { Asked, Gateway, Told } from './gateway.ts';
 import { pass, problemTold } from './pass.ts';
 import { Broken, type Incoming } from './ports.ts';
 import { read } from './read.ts';
 import { write } from './write.ts';
+import { gatherRequest } from './write-bodies.ts';
 
 // RFC 9110 §9.2.1, and RFC 10008 for QUERY: these change nothing, so that nothing is touched.
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY']);
@@ -46,7 +48,18 @@ function story(gateway: Gateway, asked: Asked): Promise<Told> {
     return pass(gateway, asked, { because: 'mode-off', route: routeOf(gateway, asked) });
   }
   if (asked.method === 'GET' || asked.method === 'HEAD') return read(gateway, asked);
+  if (asked.method === 'QUERY' && readRuleOf(routeOf(gateway, asked), 'QUERY') !== undefined) {
+    return query(gateway, asked);
+  }
   return pass(gateway, asked, { because: 'safe-method', route: routeOf(gateway, asked) });
+}
+
+/** What a QUERY asks for is in its content, which is read first; one that is too long is passed. */
+async function query(gateway: Gateway, asked: Asked): Promise<Told> {
+  const given = await gatherRequest(asked, gateway.live.config.limits.queryBodyBytes);
+  // A copy, since what came may be a small piece of a large buffer, which a key would keep.
+  const body = given instanceof Uint8Array ? new Uint8Array(given) : given;
+  return read(gateway, { ...asked, body });
 }
 
 function routeOf(gateway: Gateway, asked: Asked): Route | undefined {

@@ -39,7 +39,7 @@ export interface Explanation {
   }[];
 }
 
-const SAFE = new Set(['OPTIONS', 'QUERY', 'TRACE']);
+const SAFE = new Set(['OPTIONS', 'TRACE']);
 
 export async function explain(
   question: Question,
@@ -68,8 +68,9 @@ export async function explain(
   if (door.kind === 'refuse') return { request, kind: 'refuse', because: door.because };
   const { path, query, authority } = door;
   const scheme = config.tls === undefined ? 'http' : 'https';
-  const asked = { method, target, fields, path, query, authority, hasBody, scheme } as const;
-  if (method !== 'GET' && method !== 'HEAD') {
+  const { body } = question;
+  const asked = { method, target, fields, path, query, authority, hasBody, scheme, body } as const;
+  if (method !== 'GET' && method !== 'HEAD' && method !== 'QUERY') {
     if (SAFE.has(method)) return { request, kind: 'pass', because: 'safe-method' };
     return explainWrite({ ...asked, request }, question, { config, finder, gateway });
   }
@@ -102,7 +103,9 @@ export async function explain(
 
 /** The rule's own tags; one that takes the answer to compute stands as the file says it. */
 function ownTagsKnown({ rule, params, recipe }: Cacheable): string[] {
-  const said = { params, query: recipe.target.split('?')[1], requestFields: recipe.fields };
+  const { body, fields: requestFields } = recipe;
+  const requestBody = body && parseBody(requestFields, body);
+  const said = { params, query: recipe.target.split('?')[1], requestFields, requestBody };
   return rule.tags.flatMap((template) =>
     texts(template, said)?.map(extraTag) ?? [`tag:${template.text}`],
   );

@@ -116,7 +116,7 @@ async function fetchAndKeep(
       ...(recipe.secure === true ? ['X-Forwarded-Proto', 'https'] : []),
       'Via', '1.1 everfresh',
     ],
-    body: undefined,
+    body: recipe.body,
     route: meaning.route,
     safe: true,
     cause: order.cause === 'miss' && validators.length > 0 ? 'revalidate' : order.cause,

@@ -7,7 +7,7 @@ import type { Config, Mode } from '../core/rules/config.ts';
 import type { Outage } from '../core/promise/outage.ts';
 import type { Verdict } from '../core/verdict.ts';
 import type { Flights } from './flights.ts';
-import type { Answer, Clock, Ear, Incoming, Store, Upstream } from './ports.ts';
+import type { Answer, ByteStream, Clock, Ear, Incoming, Store, Upstream } from './ports.ts';
 import type { Remembered } from './remembered.ts';
 import type { Refresher } from './refresher.ts';
 import type { Lately } from './lately.ts';
@@ -45,7 +45,9 @@ export interface Gateway {
 }
 
 /** A request that came through the door. */
-export interface Asked extends Incoming {
+export interface Asked extends Omit<Incoming, 'body'> {
+  /** Bytes where it is here already. */
+  readonly body: ByteStream | Uint8Array | undefined;
   readonly path: string;
   readonly query: string | undefined;
   readonly hasBody: boolean;

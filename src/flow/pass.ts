@@ -6,6 +6,7 @@ import { endToEnd, type Fields, keepFields } from '../core/http/message.ts';
 import { failBecause, problem } from '../core/http/problem.ts';
 import { OVERRIDES } from '../core/plan/reach.ts';
 import { forwardedFields } from '../core/key/forwarded.ts';
+import { readRuleOf } from '../core/key/meaning.ts';
 import type { Route } from '../core/rules/config.ts';
 import type { FailBecause, PassBecause, RefuseBecause, Verdict } from '../core/verdict.ts';
 import type { Asked, Gateway, Told } from './gateway.ts';
@@ -52,7 +53,7 @@ export function throughFetch(
 ): Fetch {
   const { config } = gateway.live;
   // On a path that is read through the cache a GET is a GET, whatever else a client calls it.
-  const plain = cause === 'pass' && route?.reads.has('GET') === true;
+  const plain = cause === 'pass' && readRuleOf(route, asked.method) !== undefined;
   const fields = keepFields(endToEnd(asked.fields), (name) =>
     name !== 'host' && name !== 'expect' && !(plain && OVERRIDES.includes(name)));
   const safe = cause !== 'write';
@@ -109,7 +110,7 @@ export function dressed(
     verdict,
     client: asked,
     origin: config.hosts.length > 0 ? undefined : (route?.upstream ?? config.upstream).url,
-    rule: asked.method === 'GET' || asked.method === 'HEAD' ? route?.reads.get('GET') : undefined,
+    rule: readRuleOf(route, asked.method),
     ...(ageMs === undefined ? {} : { ageMs }),
   });
 }

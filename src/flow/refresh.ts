@@ -1,6 +1,6 @@
 // Fetches one entry again: after a write, when its reader already has the stale one, or to warm a
 // cold cache. Readers join these fetches as they join any other; what fails just stays invalid.
-import type { Cacheable } from '../core/key/meaning.ts';
+import { type Cacheable, readRuleOf } from '../core/key/meaning.ts';
 import type { Use } from '../core/plan/ledger.ts';
 import { valid } from '../core/promise/validity.ts';
 import { type FillOrder, type First, launch } from './fill.ts';
@@ -54,7 +54,7 @@ async function refreshed(gateway: Gateway, use: Use, cause: FetchCause): Promise
 /** Under the rules of now; undefined where a reload has changed the rule: nobody would read it. */
 function meaningNow({ live }: Gateway, { meaning }: Use): Cacheable | undefined {
   const route = live.finder.match(meaning.recipe.path)?.route;
-  const rule = route?.reads.get('GET');
+  const rule = readRuleOf(route, meaning.recipe.method);
   if (route === undefined || rule?.hash !== meaning.rule.hash) return undefined;
   return { ...meaning, route, rule, asking: 'none' };
 }

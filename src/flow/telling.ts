@@ -64,7 +64,8 @@ function representation(asked: Asked, entry: Entry, now: number): Given {
   }
   // RFC 9110 §14.2: "A server MUST ignore a Range header field received with a request method that
   // is unrecognized or for which range handling is not defined."
-  const range = asked.method === 'GET' ? field(asked.fields, 'range') : undefined;
+  const ranged = asked.method === 'GET' || asked.method === 'QUERY';
+  const range = ranged ? field(asked.fields, 'range') : undefined;
   const extent = range === undefined ? undefined : extentOf(entry);
   if (extent === undefined || !ifRangeHolds(asked.fields, fields, now)) {
     return { status, reason, fields, body };
@@ -136,7 +137,7 @@ function fieldsToShare(gateway: Gateway, asked: Asked, meaning: Cacheable): Fiel
   const { config } = gateway.live;
   const { recipe } = meaning;
   // A parameter that is not in the key may have made the answer what it is.
-  if (asked.method !== 'GET' || asked.target !== recipe.target) return undefined;
+  if (asked.method !== recipe.method || asked.target !== recipe.target) return undefined;
   if (CALLED.some((name) => hasField(recipe.fields, name))) return undefined;
   const shown = shownWithCredentials(asked.fields, recipe.fields, meaning.rule, config.credentials);
   if (shown === undefined) return undefined;

@@ -8,8 +8,10 @@ import { SOON_MS, within } from './within.ts';
 import type { GatheredRequest } from './write-plan.ts';
 
 /** All of a body up to the bound; a larger one comes back as a stream of all its bytes. */
-export async function gatherRequest(asked: Asked, bytesMax: number): Promise<GatheredRequest> {
-  if (asked.body === undefined) return undefined;
+export async function gatherRequest(
+  asked: Pick<Asked, 'body'>, bytesMax: number,
+): Promise<GatheredRequest> {
+  if (asked.body === undefined || asked.body instanceof Uint8Array) return asked.body;
   const source = asked.body[Symbol.asyncIterator]();
   const chunks: Uint8Array[] = [];
   let bytes = 0;

@@ -56,7 +56,8 @@ function compact(kept: Kept): Kept {
 
 function bytesOf(kept: Kept): number {
   if (kept.kind === 'vary') return ENTRY_BYTES + stringsBytes([kept.key, ...kept.names]);
-  return ENTRY_BYTES + kept.body.byteLength + textBytes(kept);
+  const asked = kept.recipe.body?.byteLength ?? 0;
+  return ENTRY_BYTES + kept.body.byteLength + asked + textBytes(kept);
 }
 
 function textBytes({ key, tags, fields, recipe }: Entry): number {

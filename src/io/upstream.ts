@@ -53,7 +53,9 @@ export function undiciUpstream(
       let attempt = await attemptOf(request, config, startedAt + headMs);
       // RFC 9110 §9.2.2: safe requests may be sent again, where a connection that was kept alive
       // closed before any byte of the answer came.
-      const again = request.safe && request.body === undefined && request.signal?.aborted !== true;
+      const { body } = request;
+      const repeatable = request.safe && (body === undefined || body instanceof Uint8Array);
+      const again = repeatable && request.signal?.aborted !== true;
       if (again && attempt.kind === 'failed' && attempt.because === 'reset' && attempt.untouched) {
         attempt = await attemptOf(request, config, startedAt + headMs);
       }

@@ -24,7 +24,9 @@ void t.test('what is encoded is decoded as it was', (t) => {
     entry({ tags: ['é', '__proto__', ''], fields: [], reason: '' }),
     entry({ fields: ['x-latin', 'caf\xe9', 'Set-X', '', 'x', 'a\tb'] }),
     entry({ recipe: { ...entry().recipe, host: 'example.org:8080' } }),
+    entry({ recipe: { ...entry().recipe, method: 'QUERY', body: new Uint8Array([0, 255, 7]) } }),
     entry({ shareable: 'authorization', status: 404 }),
+    entry({ status: 999 }),
     marker,
   ];
   for (const kept of all) t.strictSame(decode(encode(kept), KEY), kept);
@@ -77,7 +79,7 @@ void t.test('a first line in any other form is no entry', (t) => {
 void t.test('a head with anything amiss is no entry', (t) => {
   const bad: [string, unknown][] = [
     ['kind', 'vary'], ['kind', 'other'], ['kind', undefined], ['key', undefined],
-    ['status', 199], ['status', 600], ['status', '200'], ['status', 200.5], ['status', null],
+    ['status', 199], ['status', 1000], ['status', '200'], ['status', 200.5], ['status', null],
     ['reason', 'OK\r\nX: y'], ['reason', 1], ['tags', 'a'], ['tags', [1]], ['tags', undefined],
     ['fields', ['a']], ['fields', ['a b', 'c']], ['fields', ['', 'c']], ['fields', ['a:', 'c']],
     ['fields', ['x', 'a\r\nSet-Cookie: y']], ['fields', ['x', 'a\0']], ['fields', ['x', 'a\nb']],
@@ -94,6 +96,8 @@ void t.test('a head with anything amiss is no entry', (t) => {
     ['recipe', { ...entry().recipe, pattern: 7 }],
     ['recipe', { ...entry().recipe, host: 'a\r\nb' }],
     ['recipe', { ...entry().recipe, host: null }],
+    ['recipe', { ...entry().recipe, body: 'no base64' }],
+    ['recipe', { ...entry().recipe, body: 7 }],
     ['recipe', { ...entry().recipe, fields: ['a', 'b\r\n'] }],
   ];
   for (const [name, value] of bad) {

@@ -74,3 +74,26 @@ t.test('parameters are bound by their meaning', (t) => {
   );
   t.end();
 });
+
+t.test('the content of a QUERY, and how it is to be read, are in its key', (t) => {
+  const searches = rulesOf('routes: { /s: { GET: { ttl: 1h }, QUERY: { ttl: 1h } } }');
+  const typed = ['Content-Type', 'application/json'];
+  const ask = (text: string, fields = typed) =>
+    searches.reads('/s', fields, { method: 'QUERY', body: Buffer.from(text) });
+  const { key, recipe, tags } = ask('{"a":1}');
+  t.match(recipe, { method: 'QUERY', fields: typed });
+  t.equal(Buffer.from(recipe.body!).toString(), '{"a":1}');
+  t.strictSame(tags, searches.reads('/s').tags, 'under the tags of its path');
+  t.equal(ask('{"a":1}', [...typed, 'User-Agent', 'x']).key, key);
+  const others = [
+    ask('{"a":2}'), ask(''), ask('{"a": 1}'), ask('{"a":1}', []), searches.reads('/s', typed),
+    ask('{"a":1}', ['Content-Type', 'application/sql']),
+    ask('{"a":1}', [...typed, 'Content-Encoding', 'gzip']),
+    ask('{"a":1}', [...typed, 'Content-Language', 'de']),
+  ];
+  t.equal(new Set([key, ...others.map((other) => other.key)]).size, others.length + 1);
+  const unread = searches.asks('/s', typed, { method: 'QUERY', hasBody: true });
+  t.match(unread, { kind: 'pass', because: 'request-body' }, 'content that is not known whole');
+  t.equal(searches.reads('/s', [], { method: 'QUERY' }).recipe.body?.length, 0, 'or that is none');
+  t.end();
+});

@@ -57,7 +57,7 @@ t.test('an upstream alone is a whole configuration, with every default', async (
     urlBytes: 8192, headerBytes: 16_384, headerCount: 100, queryParameters: 500,
     requestTimeoutMs: 60_000, headersTimeoutMs: 15_000, keepAliveTimeoutMs: 65_000,
     sendTimeoutMs: 30_000, connections: 10_000, streams: 100,
-    writeBodyBytes: 1_048_576, responseBodyBytes: 1_048_576,
+    queryBodyBytes: 65_536, writeBodyBytes: 1_048_576, responseBodyBytes: 1_048_576,
     writesPerClient: 250, writes: 1000, newVariantsPerMinute: 6000, tagsPerEntry: 64,
     touched: 100_000, remembered: 10_000, entryLifeMs: 86_400_000, refreshConcurrency: 32,
     storeBudgetMs: 500, drainMs: 10_000, quarantineMs: 60_000,
@@ -65,7 +65,7 @@ t.test('an upstream alone is a whole configuration, with every default', async (
   t.match(routes, [{ pattern: '/*', params: ['*'] }]);
   const read = routes[0]!.reads.get('GET')!;
   t.equal(read.ttlMs, undefined);
-  t.same([...routes[0]!.reads.keys(), ...routes[0]!.writes.keys()], ['GET']);
+  t.same([...routes[0]!.reads.keys(), ...routes[0]!.writes.keys()], ['GET', 'QUERY']);
 });
 
 t.test('every top-level option is taken over', async (t) => {
@@ -320,7 +320,7 @@ t.test('each wrong route is told as what it is', async (t) => {
     ['/a:', /must be a map of methods/],
     ['/a: { GET: 1h }', /`GET` must be a map of options, not `1h`/],
     ['/a: { HEAD: }', /`GET` answers it too/],
-    ['/a: { QUERY: }', /`QUERY` is not in this version/],
+    ['/a: { QUERY: { warm: [/a] } }', /`warm`: a `QUERY` can't be asked by a URL/],
     ['/a: { OPTIONS: }', /neither a read nor a write/],
     ['/a: { TRACE: }', /neither a read nor a write/],
     ['/a: { CONNECT: }', /neither a read nor a write/],
@@ -334,7 +334,7 @@ t.test('each wrong route is told as what it is', async (t) => {
     ['/a: { GET: { tags: ["{params.id}"] } }', /`id` is no parameter of this path/],
     ['/a: { GET: { query: none, tags: ["{query.x}"] } }', /not in this rule's `query`/],
     ['/a: { GET: { tags: ["{request.headers.x}"] } }', /not in this rule's `headers`/],
-    ['/a: { GET: { tags: ["{request.body.x}"] } }', /a read has none/],
+    ['/a: { GET: { tags: ["{request.body.x}"] } }', /a `GET` has none/],
     ['/a: { GET: { tags: [a b] } }', /has a space in it/],
     ['/a: { GET: { warm: /b } }', /`\/b` is no URL of `\/a`/],
     ['/a: { POST: { wait: yes } }', /did you mean `true`/],

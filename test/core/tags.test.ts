@@ -71,6 +71,9 @@ t.test('a variant is named by the meaning of its query, not by its spelling', as
 t.test('a variant is named without the parameters that its rule drops', async (t) => {
   const some = route('/posts', { GET: { query: ['page'] } });
   t.equal(variantTag(some, bound({}), 'utm=1&page=2'), '/posts ?page=2');
+  const both = { GET: { query: ['page', 'sort'] }, QUERY: { query: ['page', 'x'] } };
+  t.equal(variantTag(route('/posts', both), bound({}), 'x=1&sort=2&page=3'), '/posts ?page=3',
+    'by either of its rules, so that one tag is of both');
   const unread = route('/posts', { PUT: {} });
   t.equal(variantTag(unread, bound({}), 'utm=1&page=2'), '/posts ?page=2&utm=1');
 });

@@ -61,6 +61,20 @@ t.test('the ledger is bounded and forgets what was fetched longest ago', (t) => 
   t.end();
 });
 
+t.test('it is bounded by the bytes of what it takes to fetch again as well', (t) => {
+  const ledger = new Ledger(100, 4096);
+  const asking = rules.reads('/b');
+  const recipe = { ...asking.recipe, method: 'QUERY', body: new Uint8Array(1000) };
+  for (const name of ['1', '2', '3', '4']) ledger.read(at(name), { ...asking, recipe }, 0);
+  t.strictSame(names(ledger, ['t']).sort(), ['3', '4']);
+  for (const name of ['3', '4']) ledger.forget(name as Key);
+  for (const name of ['5', '6']) ledger.read(at(name), { ...asking, recipe }, 0);
+  t.equal(ledger.size, 2, 'what is forgotten makes room');
+  ledger.read(at('7'), { ...asking, recipe: { ...recipe, body: new Uint8Array(9000) } }, 0);
+  t.equal(ledger.size, 1);
+  t.end();
+});
+
 t.test('a full route has room again when some of it is read no more', (t) => {
   const ledger = new Ledger(100);
   const { rule } = rules.reads('/a');

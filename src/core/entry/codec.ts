@@ -16,13 +16,16 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // RFC 9110 §5.5: visible characters, obs-text, space and tab; so never CR, LF or NUL.
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const TARGET = /^[\x21-\x7e\x80-\xff]+$/;
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 export function encode(kept: Kept): Buffer {
   if (kept.kind === 'vary') {
     return assemble('-', 0, { kind: 'vary', key: kept.key, names: kept.names }, new Uint8Array(0));
   }
-  const { body, epoch, asOf, ...head } = kept;
-  return assemble(epoch, asOf, head, body);
+  const { body, epoch, asOf, recipe, ...head } = kept;
+  const { body: asked, ...fetched } = recipe;
+  const content = asked && { body: Buffer.from(asked).toString('base64') };
+  return assemble(epoch, asOf, { ...head, recipe: { ...fetched, ...content } }, body);
 }
 
 function assemble(epoch: string, asOf: number, head: object, body: Uint8Array): Buffer {
@@ -92,7 +95,7 @@ function answer(
 function recipeOf(value: unknown): Recipe | undefined {
   const recipe = object(value);
   if (recipe === undefined || recipe['kind'] !== 'http') return undefined;
-  const { kind, method, target, pattern, path, host, secure } = recipe;
+  const { kind, method, target, pattern, path, host, secure, body } = recipe;
   const fields = fieldList(recipe['fields']);
   if (fields === undefined || typeof pattern !== 'string') return undefined;
   if (typeof method !== 'string' || !TOKEN.test(method)) return undefined;
@@ -100,10 +103,12 @@ function recipeOf(value: unknown): Recipe | undefined {
   const known: Recipe = { kind, method, target, fields, pattern, path };
   if (secure !== undefined && secure !== true) return undefined;
   if (host !== undefined && !isTarget(host)) return undefined;
+  if (body !== undefined && (typeof body !== 'string' || !BASE64.test(body))) return undefined;
   return {
     ...known,
     ...(host === undefined ? {} : { host }),
     ...(secure === undefined ? {} : { secure }),
+    ...(body === undefined ? {} : { body: new Uint8Array(Buffer.from(body, 'base64')) }),
   };
 }
 
@@ -146,9 +151,9 @@ function isTarget(value: unknown): value is string {
   return typeof value === 'string' && TARGET.test(value);
 }
 
-// A stored answer is a final one: RFC 9110 §15 knows 200 to 599.
+// A stored answer is a final one; RFC 9110 §15 knows 200 to 599, HTTP/1 three digits.
 function isStatus(value: unknown): value is number {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 200 && value <= 599;
+  return typeof value === 'number' && Number.isInteger(value) && value >= 200 && value <= 999;
 }
 
 function isTime(value: unknown): value is number {

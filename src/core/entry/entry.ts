@@ -16,6 +16,8 @@ export interface Recipe {
   readonly method: string;
   readonly target: string;
   readonly fields: Fields;
+  /** Of a QUERY, which is in the key by its digest. */
+  readonly body?: Uint8Array;
   /** The pattern of the route whose rule made it. */
   readonly pattern: string;
   /** The path as matched, without the query. */

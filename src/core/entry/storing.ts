@@ -43,7 +43,7 @@ export function judgeHead(
     return { kind: 'no', because: 'status' };
   }
   const terms = storable({
-    method: 'GET',
+    method: meaning.recipe.method,
     requestFields: received.requestFields,
     response: received.response,
     rule: meaning.rule,
@@ -167,6 +167,7 @@ function allTags(
     params,
     query: recipe.target.split('?')[1],
     requestFields: recipe.fields,
+    requestBody: recipe.body && parseBody(recipe.fields, recipe.body),
     responseFields: response.fields,
     responseBody: parseBody(response.fields, body),
   });

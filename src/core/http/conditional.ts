@@ -4,6 +4,9 @@ import { dateOf } from './freshness.ts';
 import { endToEnd, field, fieldLines, type Fields, hasField, keepFields } from './message.ts';
 import { parseHttpDate } from './dates.ts';
 
+// RFC 10008 §2.6 has conditions hold for what a QUERY answers, as they do for GET.
+const SELECTING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'QUERY']);
+
 const ETAGS_MAX = 64;
 // etagc of RFC 9110 §8.8.3, with its obs-text.
 const ETAG = /[\s,]*((?:W\/)?"[\x21\x23-\x7e\x80-\xff]*")\s*(?=,|$)/y;
@@ -17,7 +20,7 @@ export function evaluateConditional(
 ): 'not-modified' | 'send' {
   // RFC 9110 §13.2.1: "A server MUST ignore all received preconditions if its response to the same
   // request without those conditions […] would have been a status code other than a 2xx".
-  if (stored.status !== 200 || (method !== 'GET' && method !== 'HEAD')) return 'send';
+  if (stored.status !== 200 || !SELECTING.has(method)) return 'send';
   const wanted = field(requestFields, 'if-none-match');
   // RFC 9110 §13.1.3: "A recipient MUST ignore If-Modified-Since if the request contains an
   // If-None-Match header field".

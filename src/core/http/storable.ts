@@ -11,7 +11,7 @@ import type { ReadRule } from '../rules/config.ts';
 import type { NotKeptBecause } from '../verdict.ts';
 
 export interface StorableQuestion {
-  /** Of the request that was sent upstream; only a GET's answer is whole. */
+  /** Of the request that was sent upstream; only the answers of GET and QUERY are whole. */
   readonly method: string;
   readonly requestFields: Fields;
   readonly response: ResponseHead;
@@ -89,7 +89,7 @@ function refusedByStatus(
   said: CacheControl,
 ): NotKeptBecause | undefined {
   // RFC 9111 §3: "the request method is understood by the cache". A HEAD's answer has no content.
-  if (method !== 'GET') return 'partial-answer';
+  if (method !== 'GET' && method !== 'QUERY') return 'partial-answer';
   // RFC 9111 §3.3: "A cache MUST NOT store incomplete or partial-content responses if it does not
   // support the Range and Content-Range header fields". Of several parts in one body none is kept.
   if (status === 206) {

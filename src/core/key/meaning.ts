@@ -13,7 +13,9 @@ import type { Config, ReadRule, Route } from '../rules/config.ts';
 import type { PassBecause } from '../verdict.ts';
 import { isCanonicalPath } from './path.ts';
 import { shownQuery } from './query.ts';
-import { askingWith, type Asking, isCredential, keyedAlways, shownFields } from './shown.ts';
+import {
+  askingWith, type Asking, contentFields, isCredential, keyedAlways, shownFields,
+} from './shown.ts';
 
 /** Changes whenever what a key is made of does. */
 const KEY_FORMAT = 'everfresh-key-1';
@@ -24,6 +26,8 @@ export interface ReadRequest extends RequestHead {
   /** Lower case, as `Host` says it. */
   readonly authority: string;
   readonly hasBody: boolean;
+  /** All of it, where that is known: the content of a QUERY. */
+  readonly body?: unknown;
   /** By which the client came, as far as it may be believed. */
   readonly scheme: 'http' | 'https';
 }
@@ -52,30 +56,38 @@ export type Meaning =
 
 export type Matcher = (path: string) => { route: Route; params: Bound } | undefined;
 
-/** Says what a GET or HEAD means under this configuration. */
+/** The rule of a route by which a request of this method reads; a HEAD is answered from a GET's. */
+export function readRuleOf(route: Route | undefined, method: string): ReadRule | undefined {
+  return route?.reads.get(method === 'HEAD' ? 'GET' : method);
+}
+
+/** Says what a GET, HEAD or QUERY means under this configuration. */
 export function meaningOf(request: ReadRequest, config: Config, match: Matcher): Meaning {
   const matched = match(request.path);
-  const rule = matched?.route.reads.get('GET');
+  const rule = readRuleOf(matched?.route, request.method);
   if (matched === undefined) return { kind: 'pass', because: 'no-rule' };
   const { route, params } = matched;
   const pass = (because: PassBecause): Meaning => ({ kind: 'pass', because, route });
   if (rule === undefined) return pass('no-rule');
-  // A GET's body has no defined meaning (RFC 9110 §9.3.1) and is in no key.
-  if (request.hasBody) return pass('request-body');
+  // A GET's body has no defined meaning (RFC 9110 §9.3.1) and is in no key; a QUERY's is the query.
+  const content = contentOf(request);
+  if (request.hasBody && content === undefined) return pass('request-body');
   if (!isCanonicalPath(request.path)) return pass('path-not-canonical');
   const query = shownQuery(request.query, rule);
   const fields = shownFields(request.fields, rule, config.credentials);
+  if (content !== undefined) fields.push(...notIn(fields, contentFields(request.fields)));
   const asking = askingWith(request.fields, config.credentials);
   const host = config.hosts.length > 0 ? request.authority : undefined;
   const recipe: Recipe = {
     kind: 'http',
-    method: 'GET',
+    method: content === undefined ? 'GET' : 'QUERY',
     target: query === undefined ? request.path : `${request.path}?${query}`,
     fields,
     pattern: route.pattern,
     path: request.path,
     ...(host === undefined ? {} : { host }),
     ...(request.scheme === 'https' ? { secure: true } : {}),
+    ...(content === undefined ? {} : { body: content }),
   };
   const upstream = (route.upstream ?? config.upstream).url;
   return {
@@ -92,6 +104,17 @@ export function meaningOf(request: ReadRequest, config: Config, match: Matcher):
     telling: keepFields(endToEnd(request.fields), (name) =>
       asking !== 'none' || !isCredential(name, config.credentials)),
   };
+}
+
+/** The content of a QUERY; undefined for other requests, and where it is not known whole. */
+function contentOf({ method, hasBody, body }: ReadRequest): Uint8Array | undefined {
+  if (method !== 'QUERY') return undefined;
+  if (body instanceof Uint8Array) return body;
+  return hasBody ? undefined : new Uint8Array(0);
+}
+
+function notIn(fields: Fields, others: Fields): string[] {
+  return keepFields(others, (name) => !hasField(fields, name));
 }
 
 /** The key of the variant that these request fields choose, by the fields that a `Vary` named. */
@@ -129,6 +152,12 @@ function primaryKey(rule: ReadRule, recipe: Recipe, upstream: string): Key {
   for (const name of [...names].sort()) {
     if (!keyedAlways(name, rule)) continue;
     parts.push(name, hasField(recipe.fields, name) ? '1' : '0', field(recipe.fields, name) ?? '');
+  }
+  // RFC 10008 §2.7: "The cache key for a QUERY request MUST incorporate the request content and
+  // related metadata." Every byte counts: who knows what a media type means may tell more alike.
+  if (recipe.body !== undefined) {
+    parts.push('content', createHash('sha256').update(recipe.body).digest('base64url'));
+    parts.push(...contentFields(recipe.fields));
   }
   return hashParts(parts);
 }

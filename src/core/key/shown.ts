@@ -81,6 +81,14 @@ export function shownFields(fields: Fields, rule: ReadRule, credentials: Credent
     : text));
 }
 
+// RFC 9110 §8: what describes the content of a QUERY; of a GET it would describe nothing.
+const OF_CONTENT: readonly string[] = ['content-type', 'content-encoding', 'content-language'];
+
+/** The fields that say how the content of a QUERY is to be read. */
+export function contentFields(fields: Fields): string[] {
+  return keepFields(endToEnd(fields), (name) => OF_CONTENT.includes(name));
+}
+
 // Words of one exchange, which the upstream answers with another status if at all, and those of the
 // way, which are everfresh's own to say.
 const OF_ONE_EXCHANGE = new Set([

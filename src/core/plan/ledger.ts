@@ -16,6 +16,9 @@ export interface Use {
   fetchMs: number;
 }
 
+/** What a use costs beside its texts and its content, in bytes. */
+const USE_BYTES = 512;
+
 /** Looking through all uses costs time, so a full route is not looked through at each request. */
 const LOOK_AGAIN_MS = 10_000;
 
@@ -26,9 +29,13 @@ export class Ledger {
   /** When a full route was last looked through, for each pattern of the file. */
   readonly #lookedAt = new Map<string, number>();
   readonly #usesMax: number;
+  readonly #bytesMax: number;
+  #bytes = 0;
 
-  constructor(usesMax: number) {
+  /** Bounded in number, and in bytes by what it takes to fetch them again. */
+  constructor(usesMax: number, bytesMax = Infinity) {
     this.#usesMax = usesMax;
+    this.#bytesMax = bytesMax;
   }
 
   get size(): number {
@@ -74,7 +81,9 @@ export class Ledger {
     // Old heat is not heat: a pause longer than `recent` starts the count again.
     use.hits = mono - use.readAt > meaning.rule.keepFresh.recentMs ? 1 : use.hits + 1;
     if (use.meaning.rule !== meaning.rule || use.meaning.route !== meaning.route) {
+      this.#bytes -= bytesOf(use);
       use.meaning = nobodys(meaning);
+      this.#bytes += bytesOf(use);
     }
     use.readAt = mono;
   }
@@ -101,6 +110,7 @@ export class Ledger {
     const use = this.#uses.get(key);
     if (use === undefined) return;
     this.#uses.delete(key);
+    this.#bytes -= bytesOf(use);
     this.#count(use, -1);
     this.#untag(use);
   }
@@ -113,8 +123,13 @@ export class Ledger {
   }
 
   #add(use: Use): void {
-    if (this.#uses.size >= this.#usesMax) this.forget(this.#uses.keys().next().value!);
+    const bytes = bytesOf(use);
+    while (this.#uses.size > 0
+      && (this.#uses.size >= this.#usesMax || this.#bytes + bytes > this.#bytesMax)) {
+      this.forget(this.#uses.keys().next().value!);
+    }
     this.#uses.set(use.key, use);
+    this.#bytes += bytes;
     this.#count(use, 1);
     this.#tag(use);
   }
@@ -156,6 +171,13 @@ export class Ledger {
 /** Without what only its reader's request said: it is fetched again as nobody in particular. */
 function nobodys(meaning: Cacheable): Cacheable {
   return { ...meaning, asking: 'none', telling: [] };
+}
+
+function bytesOf({ meaning: { recipe } }: Use): number {
+  const { target, path, fields, body } = recipe;
+  let bytes = USE_BYTES + target.length + path.length + (body?.byteLength ?? 0);
+  for (const text of fields) bytes += text.length;
+  return bytes;
 }
 
 const heat = (use: Use): number => use.hits * Math.max(1, use.fetchMs);

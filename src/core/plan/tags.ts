@@ -31,12 +31,12 @@ export function routeTag(pattern: string, params: readonly string[], bound: Boun
 
 /**
  * The tag of exactly one variant: everything bound, and the query by its meaning, less the
- * parameters that the route's rule drops.
+ * parameters that any of the route's rules for reads drops.
  */
 export function variantTag(route: Route, bound: Bound, query: string | undefined): string {
   const full = routeTag(route.pattern, route.params, bound);
-  const rule = route.reads.get('GET');
-  const shown = rule === undefined ? query : shownQuery(query, rule);
+  let shown = query;
+  for (const rule of route.reads.values()) shown = shownQuery(shown, rule);
   const pairs = decodeQuery(shown).map(([name, value]) => `${escape(name)}=${folded(value)}`);
   return shorten(route.pattern, `${full} ?${pairs.sort().join('&')}`);
 }

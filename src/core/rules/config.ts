@@ -64,6 +64,8 @@ export interface Limits {
   readonly streams: number;
   /** A write's body up to here is gathered before its intent is recorded. */
   readonly writeBodyBytes: number;
+  /** A QUERY's body up to here is read, and in its key; over it: passed. */
+  readonly queryBodyBytes: number;
   /** A write's answer up to here is read by targets such as `{response.body.id}`. */
   readonly responseBodyBytes: number;
   /** Writes under way at once, for one client address, and in all. */

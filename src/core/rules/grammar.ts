@@ -101,6 +101,8 @@ export const limitOptions = {
     timeout, '30s', 'A client that takes no byte of its answer for this long is cut off.'),
   connections: usually(count(), '10000', 'Connections of clients at once.'),
   streams: usually(count(), '100', 'Requests at once on one connection of HTTP/2.'),
+  query_body: usually(
+    size(), '64kb', 'A QUERY\'s body up to here is read, and in its key; over it: passed.'),
   write_body: usually(
     size(), '1mb', 'A write\'s body up to here is gathered before its intent is recorded.'),
   response_body: usually(

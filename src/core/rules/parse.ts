@@ -179,6 +179,7 @@ function compileLimits({ given, notes, placeOf }: Compiling, routes: readonly Ro
     sendTimeoutMs: limits.send_timeout,
     connections: limits.connections,
     streams: limits.streams,
+    queryBodyBytes: limits.query_body,
     writeBodyBytes: limits.write_body,
     responseBodyBytes: limits.response_body,
     writesPerClient: limits.writes_per_client,

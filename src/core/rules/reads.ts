@@ -20,6 +20,7 @@ export function compileRead(rule: Rule, context: RoutesContext): ReadRule {
   const { recent, top, concurrency } = given.keep_fresh;
   checkHeaders(given, rule, context);
   const tags = (given.tags ?? []).flatMap((tag) => readTag(tag, rule, given, context.notes));
+  checkWarm(given, rule, context.notes);
   const decides = {
     pattern: rule.route.text,
     query: sorted(given.query ?? 'all'),
@@ -28,6 +29,7 @@ export function compileRead(rule: Rule, context: RoutesContext): ReadRule {
     tags: tags.map((tag) => tag.text).sort(),
     ...(given.headers === undefined ? {} : { headers: [...new Set(given.headers)].sort() }),
     ...(per === undefined ? {} : { per }),
+    ...(rule.method === 'GET' ? {} : { method: rule.method }),
   };
   const read: ReadRule = {
     pattern: rule.route.text,
@@ -64,6 +66,12 @@ function checkHeaders(
   }
 }
 
+/** What a QUERY asks is in its content, which no URL has. */
+function checkWarm({ warm = [] }: Given, { method }: Rule, notes: Notes): void {
+  if (method === 'GET') return;
+  for (const { at } of warm) notes.wrong(at, `\`warm\`: a \`${method}\` can't be asked by a URL`);
+}
+
 function unique<W extends string>(given: W | readonly string[]): W | readonly string[] {
   return typeof given === 'string' ? given : [...new Set(given)];
 }
@@ -81,7 +89,7 @@ function hashOf(decides: Readonly<Record<string, unknown>>): string {
 
 /** A tag may hang only on what the entry's key holds, or on the answer. */
 function readTag(
-  { text, at }: Placed, { route }: Rule, given: Given, notes: Notes,
+  { text, at }: Placed, { route, method }: Rule, given: Given, notes: Notes,
 ): Template[] {
   if (/\s/.test(text)) notes.wrong(at, `the tag \`${text}\` has a space in it`);
   const read = readTemplate(text);
@@ -90,7 +98,8 @@ function readTag(
     return [];
   }
   for (const hole of holesOf(read.template)) {
-    const because = unknownTo(hole, route.params, given);
+    const ofContent = hole.from === 'request.body' && method === 'QUERY';
+    const because = ofContent ? undefined : unknownTo(hole, route.params, given);
     if (because === undefined) continue;
     const name = hole.path[0]!;
     const meant = hole.from === 'params' ? nearest(name, route.params) : undefined;
@@ -112,7 +121,7 @@ function unknownTo(
         ? undefined : 'is not in this rule\'s `query`';
     case 'request.headers':
       return headers.includes(name) ? undefined : 'is not in this rule\'s `headers`';
-    case 'request.body': return 'is of a body, and a read has none';
+    case 'request.body': return 'is of a body, and a `GET` has none';
     case 'response.body': case 'response.headers': return undefined;
   }
 }

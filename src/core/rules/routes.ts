@@ -24,10 +24,11 @@ export function compileRoutes(tree: Table, context: RoutesContext): Route[] {
   return routes;
 }
 
-/** The one route of a configuration that names none: every GET, as HTTP allows. */
+/** The one route of a configuration that names none: every GET and QUERY, as HTTP allows. */
 export function implicitRoutes(at: Place, context: RoutesContext): Route[] {
-  const get: TableEntry = { key: 'GET', at, value: tableOf([], at) };
-  return compileRoutes(tableOf([{ key: '/*', at, value: tableOf([get], at) }], at), context);
+  const read = (key: string): TableEntry => ({ key, at, value: tableOf([], at) });
+  const reads = tableOf([read('GET'), read('QUERY')], at);
+  return compileRoutes(tableOf([{ key: '/*', at, value: reads }], at), context);
 }
 
 /** `defaults` may hold the options of both; each must be right, used or not. */
@@ -83,7 +84,7 @@ function compileRoute(route: Draft, routes: readonly Draft[], context: RoutesCon
     }
     const options = value.is === 'table' ? value : tableOf([], at);
     const rule: Rule = { route, method, options, at, routes };
-    if (method === 'GET') reads.set(method, compileRead(rule, context));
+    if (method === 'GET' || method === 'QUERY') reads.set(method, compileRead(rule, context));
     else writes.set(method, compileWrite(rule, context));
   }
   const { text: pattern, segments, params, upstream } = route;
@@ -99,9 +100,6 @@ function isMethod(key: string, at: Place, notes: Notes): boolean {
     case 'HEAD':
       notes.wrong(at, '`HEAD` needs no rule: `GET` answers it too');
       return false;
-    case 'QUERY':
-      notes.wrong(at, '`QUERY` is not in this version');
-      return false;
     case 'OPTIONS': case 'TRACE': case 'CONNECT':
       notes.wrong(at, `\`${key}\` is neither a read nor a write and can't have a rule`);
       return false;
@@ -113,7 +111,7 @@ function isMethod(key: string, at: Place, notes: Notes): boolean {
     notes.wrong(at, `\`${key}\` is an option: it goes under a method such as \`${method}:\``);
     return false;
   }
-  const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', ...Object.keys(pathOptions)];
+  const methods = ['GET', 'QUERY', 'POST', 'PUT', 'PATCH', 'DELETE', ...Object.keys(pathOptions)];
   notes.wrong(at, `unknown method \`${key}\``, nearest(key, methods));
   return false;
 }

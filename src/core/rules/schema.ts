@@ -31,7 +31,9 @@ function routes(): Schema {
   const path = {
     type: 'object',
     additionalProperties: false,
-    properties: { ...beside, GET: { $ref: '#/definitions/read' } },
+    properties: {
+      ...beside, GET: { $ref: '#/definitions/read' }, QUERY: { $ref: '#/definitions/read' },
+    },
     patternProperties: {
       '^(?!(GET|HEAD|QUERY|OPTIONS|TRACE|CONNECT)$)[A-Z][A-Z0-9_-]*$': {
         $ref: '#/definitions/write',
