@@ -31,7 +31,7 @@ async function serves(t: Test, s: Front): Promise<void> {
   t.equal((await once(t, s.url, 'GET /x HTTP/1.1\r\nHost: a\r\n\r\n')).status, 200);
 }
 
-t.test('G74 requests that are reset by the thousand', async (t) => {
+t.test('G74 requests that are reset by the thousand: the session is ended', async (t) => {
   const s = await before(t, { slow: true });
   const client = await dialFrames(t, s.url);
   const pause = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 5));
@@ -49,7 +49,7 @@ t.test('G74 requests that are reset by the thousand', async (t) => {
   t.pass('and nothing of them stays');
 });
 
-t.test('G75 frames and fields without an end', async (t) => {
+t.test('G75 frames and fields without an end: the session is ended, or 431', async (t) => {
   const s = await before(t, { rules: 'limits: { header: 8kb }\n' });
   const floods: Record<string, () => Buffer[]> = {
     settings: () => [frame(TYPE.settings, 0, 0)],
@@ -85,7 +85,7 @@ t.test('G75 frames and fields without an end', async (t) => {
   await serves(t, s);
 });
 
-t.test('G76 names and targets that say two things', async (t) => {
+t.test('G76 names and targets that say two things: 400, or the stream is reset', async (t) => {
   const s = await before(t);
   const method = [':method', 'GET'] as const;
   const scheme = [':scheme', 'http'] as const;
