@@ -145,7 +145,7 @@ const PASSING: ReadonlySet<string> = new Set<NotKeptBecause>([
 const OF_THE_RESOURCE = new Set([401, 403, 404, 410]);
 
 /** What is kept, if the upstream fails or can't be reached, and no touch came since. */
-async function staleOnError(
+export async function staleOnError(
   gateway: Gateway,
   asked: Asked,
   { meaning, found: { entry }, wants }: Seat,

@@ -1,44 +1,21 @@
 // Fetches what the cache lacks, gives it to who asked first, and keeps it if HTTP, the operator and
 // the promise allow. An answer is judged by what was known before its fetch began, so one that a
 // write outran is born invalid, however late it comes.
-import type { Entry, Epoch, Key, Seq } from '../core/entry/entry.ts';
-import { extentOf } from '../core/entry/parts.ts';
+import type { Entry } from '../core/entry/entry.ts';
 import { reusableOnError } from '../core/entry/reusing.ts';
-import { entryOf, judgeHead, type Received, type Terms } from '../core/entry/storing.ts';
+import { judgeHead, type Received, type Terms } from '../core/entry/storing.ts';
 import { freshen, validatorsFor } from '../core/http/conditional.ts';
-import { type Fields, hasField } from '../core/http/message.ts';
-import type { Cacheable } from '../core/key/meaning.ts';
+import { type Fields, hasField, keepFields } from '../core/http/message.ts';
 import { traceFields } from '../core/key/shown.ts';
-import { valid } from '../core/promise/validity.ts';
 import type { NotKeptBecause } from '../core/verdict.ts';
 import type { Flight, Landing } from './flights.ts';
 import type { Gateway } from './gateway.ts';
+import { type FillOrder, keep, receivedOf, type Timing } from './keep.ts';
 import type { FetchedAnswer } from './pass.ts';
-import type { FetchCause, FetchFailure, Known } from './ports.ts';
-import { withParts } from './joined.ts';
+import type { Fetch, FetchFailure } from './ports.ts';
 import { discard, Spool } from './spool.ts';
 import { takeTurn } from './turn.ts';
 import { SOON_MS, within } from './within.ts';
-
-/** What a fill starts from. */
-export interface FillOrder {
-  readonly meaning: Cacheable;
-  /** Of the reader, or of the recipe when nobody reads: they choose the variant. */
-  readonly requestFields: Fields;
-  /** Known before the fetch. */
-  readonly known: Known;
-  /** What is kept now, valid or not, and whether a write ended it. */
-  readonly former?: { readonly entry: Entry; readonly touched: boolean } | undefined;
-  /** By which fields variants of this key were told apart so far. */
-  readonly names: readonly string[];
-  readonly cause: FetchCause;
-  /** Asked for is this part (a Range field's value); a whole answer that comes is kept as such. */
-  readonly part?: { readonly range: string; readonly whole: Pick<FillOrder, 'meaning' | 'names'> };
-  /** Where instances that lack the same take turns; undefined: it is fetched whoever else does. */
-  readonly turn?: Key;
-  /** Of the reader's request, to be followed by. */
-  readonly id?: string;
-}
 
 /** What the reader that started the fetch is given. */
 export type First =
@@ -93,8 +70,7 @@ async function fetchAndKeep(
   order: FillOrder,
   land: (landing: Landing) => void,
 ): Promise<First> {
-  const { meaning, former, id } = order;
-  const { recipe } = meaning;
+  const { former } = order;
   const startedAt = gateway.clock.mono();
   const requestedAt = gateway.clock.now();
   // After a touch only a strong validator proves that nothing changed: by a date, an old body
@@ -102,23 +78,9 @@ async function fetchAndKeep(
   const validators = former === undefined
     ? []
     : validatorsFor(former.entry.fields, former.touched ? 'strong' : 'any');
-  const host = recipe.host === undefined ? [] : ['Host', recipe.host];
+  const part = order.part === undefined ? [] : ['Range', order.part.range];
   const fetched = await gateway.upstream.fetch({
-    method: recipe.method,
-    target: recipe.target,
-    fields: [
-      ...recipe.fields.filter((_, i, all) => all[i - (i % 2)]!.toLowerCase() !== 'traceparent'),
-      ...traceFields(order.requestFields),
-      ...(id === undefined || hasField(recipe.fields, 'x-request-id') ? [] : ['X-Request-Id', id]),
-      ...validators,
-      ...(order.part === undefined ? [] : ['Range', order.part.range]),
-      ...host,
-      ...(recipe.secure === true ? ['X-Forwarded-Proto', 'https'] : []),
-      'Via', '1.1 everfresh',
-    ],
-    body: recipe.body,
-    route: meaning.route,
-    safe: true,
+    ...requestOf(order, [...validators, ...part]),
     cause: order.cause === 'miss' && validators.length > 0 ? 'revalidate' : order.cause,
   });
   if (fetched.kind === 'failed') {
@@ -138,9 +100,28 @@ async function fetchAndKeep(
   return gather(gateway, { order, fetched, timing }, land);
 }
 
-interface Timing {
-  readonly startedAt: number;
-  readonly requestedAt: number;
+/** What the upstream is asked by a recipe, and nothing that its reader alone said. */
+export function requestOf(
+  { meaning: { recipe, route }, requestFields, id }: FillOrder, more: Fields,
+): Omit<Fetch, 'cause'> {
+  const { method, target, fields, body, host, secure } = recipe;
+  const named = id === undefined || hasField(fields, 'x-request-id');
+  return {
+    method,
+    target,
+    fields: [
+      ...keepFields(fields, (name) => name !== 'traceparent'),
+      ...traceFields(requestFields),
+      ...(named ? [] : ['X-Request-Id', id]),
+      ...more,
+      ...(host === undefined ? [] : ['Host', host]),
+      ...(secure === true ? ['X-Forwarded-Proto', 'https'] : []),
+      'Via', '1.1 everfresh',
+    ],
+    body,
+    route,
+    safe: true,
+  };
 }
 
 /** Judges an answer by its head, and gathers its body where it may be kept. */
@@ -234,73 +215,6 @@ async function notModified(
   const whole = { ...fetched, status, reason, fields, body: bodyOf(former.body) };
   const kept = landing.kind === 'unkept' ? landing.because : 'broken-body';
   return { kind: 'streaming', fetched: whole, kept };
-}
-
-async function keep(
-  gateway: Gateway,
-  order: FillOrder,
-  { received, judged, body, timing }: {
-    received: Received;
-    judged: Extract<Terms, { kind: 'store' }>;
-    body: Uint8Array;
-    timing: Timing;
-  },
-): Promise<Landing> {
-  const { meaning, known, names } = order;
-  const { config } = gateway.live;
-  const { status } = received.response;
-  const made = entryOf(meaning, received, {
-    judged,
-    body,
-    epoch: known.kind === 'known' ? known.epoch : ('' as Epoch),
-    asOf: known.kind === 'known' ? known.seq : (0 as Seq),
-    fetchMs: gateway.clock.mono() - timing.startedAt,
-    names,
-    config,
-  });
-  if (made.kind === 'no') return { kind: 'unkept', because: made.because, status };
-  const { entry } = made;
-  // Whose Content-Range and length don't agree says nothing of which bytes these are.
-  const odd = status === 206 && extentOf(entry) === undefined;
-  if (odd) return { kind: 'unkept', because: 'partial-answer', status };
-  const marker = made.kept[0];
-  const telling = marker?.kind === 'vary' ? marker.names : [];
-  const answer = (standing: boolean, kept: 'stored' | NotKeptBecause): Landing =>
-    ({ kind: 'answer', entry, names: telling, valid: standing, kept });
-  if (known.kind === 'unknown') return answer(false, known.because);
-  const after = await gateway.store.control.look(entry.tags);
-  if (after.kind === 'unknown') return answer(false, after.because);
-  if (valid(entry, after).kind === 'invalid') return answer(false, 'outrun');
-  if (after.held) return answer(true, 'held');
-  if (crowded(gateway, meaning, entry)) return answer(true, 'too-many-variants');
-  const { part, requestFields } = order;
-  const all = part === undefined ? made.kept
-    : await withParts(gateway, { key: part.whole.meaning.key, requestFields }, made.kept);
-  for (const kept of all) await gateway.store.entries.put(kept);
-  gateway.ear.kept(entry);
-  return answer(true, 'stored');
-}
-
-// New variants of a route are bounded in number and by the minute, so that nobody can push out what
-// others read by asking for what nobody reads.
-function crowded(gateway: Gateway, { rule }: Cacheable, entry: Entry): boolean {
-  if (gateway.ledger.has(entry.key)) return false;
-  if (!gateway.ledger.hasRoom(rule, gateway.clock.mono())) return true;
-  return gateway.newVariants.add(rule.pattern) > gateway.live.config.limits.newVariantsPerMinute;
-}
-
-function receivedOf(
-  gateway: Gateway,
-  order: FillOrder,
-  { status, reason, fields }: { status: number; reason: string; fields: Fields },
-  timing: Timing,
-): Received {
-  return {
-    response: { status, reason, fields },
-    requestFields: order.requestFields,
-    requestedAt: timing.requestedAt,
-    receivedAt: gateway.clock.now(),
-  };
 }
 
 function declaredLength(fields: Fields): number {

@@ -9,6 +9,7 @@ import { type Cacheable, meaningOf } from '../core/key/meaning.ts';
 import type { PassBecause } from '../core/verdict.ts';
 import { fetchTogether } from './crowd.ts';
 import type { Asked, Gateway, Told } from './gateway.ts';
+import { readHead } from './head.ts';
 import { hit } from './hit.ts';
 import { type Found, lookAside } from './look.ts';
 import { readPart } from './part.ts';
@@ -35,6 +36,9 @@ export async function read(gateway: Gateway, asked: Asked): Promise<Told> {
   const around = goesAround(gateway, asked, { meaning, found, wants });
   if (around === 'credentials') return keepingPass(gateway, asked, { meaning, found });
   if (around === 'uncacheable-lately') return judgingPass(gateway, asked, { meaning });
+  if (around === 'safe-method' && found.entry !== undefined) {
+    return readHead(gateway, asked, { meaning, found, wants });
+  }
   if (around !== undefined) return pass(gateway, asked, { because: around, route });
   if (asksForPart(asked)) return readPart(gateway, asked, { meaning, found, wants });
   return fetchTogether(gateway, asked, { meaning, found, wants });
@@ -51,10 +55,10 @@ function goesAround(
   { meaning, found, wants }: { meaning: Cacheable; found: Found; wants: ClientWants | undefined },
 ): PassBecause | undefined {
   if (meaning.asking !== 'none' && meaning.rule.per !== 'everyone') return 'credentials';
+  if (wants?.noStore) return 'request-no-store';
   if (asked.method === 'HEAD') return 'safe-method';
   // A part of what the client may have in another version is the upstream's to judge.
   if (asksForPart(asked) && hasField(asked.fields, 'if-range')) return 'request-range';
-  if (wants?.noStore) return 'request-no-store';
   if (gateway.uncacheable.count(found.key) > 0) return 'uncacheable-lately';
   return undefined;
 }

@@ -3,9 +3,10 @@
 import { type Cacheable, readRuleOf } from '../core/key/meaning.ts';
 import type { Use } from '../core/plan/ledger.ts';
 import { valid } from '../core/promise/validity.ts';
-import { type FillOrder, type First, launch } from './fill.ts';
+import { type First, launch } from './fill.ts';
 import type { Landing } from './flights.ts';
 import type { Gateway } from './gateway.ts';
+import type { FillOrder } from './keep.ts';
 import type { Found } from './look.ts';
 import type { FetchCause, RefreshResult } from './ports.ts';
 import { discard } from './spool.ts';

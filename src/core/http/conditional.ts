@@ -142,6 +142,25 @@ export function freshen(storedFields: Fields, fields304: Fields): Fields | undef
   return [...rest, ...news];
 }
 
+/**
+ * What the answer to a HEAD says of a kept answer to a GET. RFC 9111 §4.3.5: it is updated if both
+ * "have matching values for any received validator fields (ETag and Last-Modified) and, if the HEAD
+ * response has a Content-Length header field, the value of Content-Length matches"; otherwise it is
+ * to be considered stale. Without a validator everything would match: then it says nothing.
+ */
+export function describes(
+  stored: { readonly fields: Fields; readonly body: Uint8Array }, fields: Fields,
+): 'proven' | 'same' | 'other' | 'nothing' {
+  const [etag, kept] = [field(fields, 'etag')?.trim(), field(stored.fields, 'etag')?.trim()];
+  const [modified, before] = [fields, stored.fields].map((one) => field(one, 'last-modified'));
+  const length = field(fields, 'content-length');
+  if (length !== undefined && Number(length) !== stored.body.byteLength) return 'other';
+  if (etag !== undefined && (kept === undefined || !same(etag, kept))) return 'other';
+  if (modified !== undefined && modified.trim() !== before?.trim()) return 'other';
+  if (etag !== undefined) return etagOf(fields)?.startsWith('"') === true ? 'proven' : 'same';
+  return modified === undefined ? 'nothing' : 'same';
+}
+
 // A strong tag selects by strong comparison, a weak one by weak (RFC 9111 §4.3.4).
 function same(etag: string, kept: string): boolean {
   return etag.startsWith('W/') ? opaque(etag) === opaque(kept) : etag === kept;

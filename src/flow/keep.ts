@@ -1,0 +1,106 @@
+// Keeps what was fetched, if HTTP, the operator and the promise allow: judged by what was known
+// before the fetch began, and once more by what is known now. Bounds how many new variants a route
+// may get.
+import type { Entry, Epoch, Key, Seq } from '../core/entry/entry.ts';
+import { extentOf } from '../core/entry/parts.ts';
+import { entryOf, type Received, type Terms } from '../core/entry/storing.ts';
+import type { Fields } from '../core/http/message.ts';
+import type { Cacheable } from '../core/key/meaning.ts';
+import { valid } from '../core/promise/validity.ts';
+import type { NotKeptBecause } from '../core/verdict.ts';
+import type { Landing } from './flights.ts';
+import type { Gateway } from './gateway.ts';
+import { withParts } from './joined.ts';
+import type { FetchCause, Known } from './ports.ts';
+
+/** What a fill starts from. */
+export interface FillOrder {
+  readonly meaning: Cacheable;
+  /** Of the reader, or of the recipe when nobody reads: they choose the variant. */
+  readonly requestFields: Fields;
+  /** Known before the fetch. */
+  readonly known: Known;
+  /** What is kept now, valid or not, and whether a write ended it. */
+  readonly former?: { readonly entry: Entry; readonly touched: boolean } | undefined;
+  /** By which fields variants of this key were told apart so far. */
+  readonly names: readonly string[];
+  readonly cause: FetchCause;
+  /** Asked for is this part (a Range field's value); a whole answer that comes is kept as such. */
+  readonly part?: { readonly range: string; readonly whole: Pick<FillOrder, 'meaning' | 'names'> };
+  /** Where instances that lack the same take turns; undefined: it is fetched whoever else does. */
+  readonly turn?: Key;
+  /** Of the reader's request, to be followed by. */
+  readonly id?: string;
+}
+
+export interface Timing {
+  readonly startedAt: number;
+  readonly requestedAt: number;
+}
+
+export async function keep(
+  gateway: Gateway,
+  order: FillOrder,
+  { received, judged, body, timing }: {
+    received: Received;
+    judged: Extract<Terms, { kind: 'store' }>;
+    body: Uint8Array;
+    timing: Timing;
+  },
+): Promise<Landing> {
+  const { meaning, known, names } = order;
+  const { config } = gateway.live;
+  const { status } = received.response;
+  const made = entryOf(meaning, received, {
+    judged,
+    body,
+    epoch: known.kind === 'known' ? known.epoch : ('' as Epoch),
+    asOf: known.kind === 'known' ? known.seq : (0 as Seq),
+    fetchMs: gateway.clock.mono() - timing.startedAt,
+    names,
+    config,
+  });
+  if (made.kind === 'no') return { kind: 'unkept', because: made.because, status };
+  const { entry } = made;
+  // Whose Content-Range and length don't agree says nothing of which bytes these are.
+  const odd = status === 206 && extentOf(entry) === undefined;
+  if (odd) return { kind: 'unkept', because: 'partial-answer', status };
+  const marker = made.kept[0];
+  const telling = marker?.kind === 'vary' ? marker.names : [];
+  const answer = (standing: boolean, kept: 'stored' | NotKeptBecause): Landing =>
+    ({ kind: 'answer', entry, names: telling, valid: standing, kept });
+  if (known.kind === 'unknown') return answer(false, known.because);
+  const after = await gateway.store.control.look(entry.tags);
+  if (after.kind === 'unknown') return answer(false, after.because);
+  if (valid(entry, after).kind === 'invalid') return answer(false, 'outrun');
+  if (after.held) return answer(true, 'held');
+  if (crowded(gateway, meaning, entry)) return answer(true, 'too-many-variants');
+  const { part, requestFields } = order;
+  const all = part === undefined ? made.kept
+    : await withParts(gateway, { key: part.whole.meaning.key, requestFields }, made.kept);
+  for (const kept of all) await gateway.store.entries.put(kept);
+  gateway.ear.kept(entry);
+  return answer(true, 'stored');
+}
+
+// New variants of a route are bounded in number and by the minute, so that nobody can push out what
+// others read by asking for what nobody reads.
+function crowded(gateway: Gateway, { rule }: Cacheable, entry: Entry): boolean {
+  if (gateway.ledger.has(entry.key)) return false;
+  if (!gateway.ledger.hasRoom(rule, gateway.clock.mono())) return true;
+  return gateway.newVariants.add(rule.pattern) > gateway.live.config.limits.newVariantsPerMinute;
+}
+
+export function receivedOf(
+  gateway: Gateway,
+  order: FillOrder,
+  { status, reason, fields }: { status: number; reason: string; fields: Fields },
+  timing: Timing,
+): Received {
+  return {
+    response: { status, reason, fields },
+    requestFields: order.requestFields,
+    requestedAt: timing.requestedAt,
+    receivedAt: gateway.clock.now(),
+  };
+}
