@@ -19,7 +19,7 @@ const everfresh: FastifyPluginAsync<EverfreshOptions> = async (app, options) => 
   if ((options as Partial<EverfreshOptions>).config === undefined) {
     throw new Error('everfresh needs its configuration: register(everfresh, { config })');
   }
-  const composed = compose(await configOf(options.config));
+  const composed = await compose(await configOf(options.config));
   app.addHook('onClose', () => composed.close());
   await app.register((inner) => mount(inner, composed));
 };

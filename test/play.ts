@@ -131,7 +131,7 @@ async function asGateway(
   config: Parameters<typeof compose>[0],
   clock?: Clock,
 ): Promise<{ url: string; composed: Composed | undefined; close(): Promise<void> }> {
-  const composed = compose(config, clock === undefined ? {} : { clock });
+  const composed = await compose(config, clock === undefined ? {} : { clock });
   const listeners = await openListeners(composed, config, {
     masked: () => ({}),
     refused: () => [],

@@ -316,7 +316,7 @@ export async function front(
   const parsed = parseRules(yaml, { file: 'routes.yaml', env: {} });
   if (parsed.kind === 'wrong') throw new Error(parsed.problems.map(printProblem).join('\n'));
   const { config } = parsed;
-  const composed = compose(config, clock === undefined ? {} : { clock });
+  const composed = await compose(config, clock === undefined ? {} : { clock });
   const listeners = await openListeners(composed, config, {
     masked: () => ({}), refused: () => [],
   });

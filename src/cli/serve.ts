@@ -6,6 +6,7 @@ import { serveAlone, type Service } from '../compose/service.ts';
 import { unfitToServe } from '../core/rules/check.ts';
 import { printProblem } from '../core/rules/problem.ts';
 import { realClock } from '../io/clock.ts';
+import type { Config } from '../core/rules/config.ts';
 import { type ConfigSource, maskedConfig, openConfig, type Outcome } from '../io/config.ts';
 import { type Flags, readFlags } from './flags.ts';
 import { mayFork } from '../io/workers.ts';
@@ -53,18 +54,22 @@ async function serve({ file, overrides }: Flags, world: World): Promise<number> 
   for (const warning of opened.warnings) world.err(printProblem(warning));
   if (file === undefined) world.err(NO_FILE);
   let service: Service;
+  const begun = source.current();
   try {
-    service = several ? servePrimary(source) : serveAlone(source.current());
+    service = several ? servePrimary(source) : await serveAlone(begun);
   } catch (error) {
     source.close();
     return wrong([`the store can't be opened: ${(error as Error).message}`], world);
   }
   late.service = service;
-  source.onChange((next) => {
+  const apply = (next: Config): void => {
     applied = service.apply(next).catch((error: unknown) => {
       service.ear.trouble('assertion', { error });
     });
-  });
+  };
+  source.onChange(apply);
+  // It may have changed while the service was put together.
+  if (!several && source.current() !== begun) apply(source.current());
   return untilSignal(service, source, { told, refused: () => refused, world });
 }
 

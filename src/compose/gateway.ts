@@ -31,7 +31,9 @@ export interface Composed {
   close(): Promise<void>;
 }
 
-export function compose(config: Config, { clock = realClock }: { clock?: Clock } = {}): Composed {
+export async function compose(
+  config: Config, { clock = realClock }: { clock?: Clock } = {},
+): Promise<Composed> {
   const log = openLog(config.log.level);
   let drains = false;
   const metrics = openMetrics(() => ({
@@ -43,7 +45,7 @@ export function compose(config: Config, { clock = realClock }: { clock?: Clock }
     writes: () => gateway.writers.all,
   }));
   const ear = earOf(metrics, log);
-  const { store, near } = openStore(config, { clock, ear });
+  const { store, near } = await openStore(config, { clock, ear });
   const upstream = undiciUpstream(() => gateway.live.config.upstream, { clock, ear });
   const newId = (): string => randomBytes(16).toString('hex');
   const live = liveOf(config);

@@ -32,8 +32,8 @@ export interface Open {
 
 const NEVER = Promise.withResolvers<string>().promise;
 
-export function serveAlone(config: Config): Service {
-  const composed = compose(config);
+export async function serveAlone(config: Config): Promise<Service> {
+  const composed = await compose(config);
   const { log } = composed;
   return {
     log,

@@ -3,20 +3,21 @@ import { rulesHash } from '../core/plan/unwatched.ts';
 import type { Config } from '../core/rules/config.ts';
 import type { Clock, Ear, Store } from '../flow/ports.ts';
 import { memoryEntries, type MemoryEntries, memoryStore } from '../io/memory.ts';
-import { redisStore } from '../io/redis.ts';
 import { tieredEntries } from '../io/tiers.ts';
 
 /** `near`: what stands in this process, for those who count it. */
-export function openStore(
+export async function openStore(
   config: Config,
   { clock, ear }: { clock: Clock; ear: Ear },
-): { store: Store; near: MemoryEntries } {
+): Promise<{ store: Store; near: MemoryEntries }> {
   const { store, limits, leaseMs, memoryBytes: bytes } = config;
   if (store.kind === 'memory') {
     const memory = memoryStore({ bytes, limits });
     return { store: memory, near: memory.entries };
   }
   const near = memoryEntries({ bytes });
+  // Only who has a Redis pays for its client, which takes 19 MB.
+  const { redisStore } = await import('../io/redis.ts');
   const far = redisStore({
     ...store,
     clock,

@@ -25,13 +25,14 @@ export function serveAsWorker(
   pipe: Pipe, { pid, env, fault }: Surroundings,
 ): { readonly ended: Promise<number>; drain(): void } {
   const ended = Promise.withResolvers<number>();
+  let starting: Promise<Serving> | undefined;
   let serving: Serving | undefined;
   let drains = false;
 
   const drain = (): void => {
     if (drains) return;
     drains = true;
-    close(serving).then(() => ended.resolve(0), (error: unknown) => {
+    close(starting).then(() => ended.resolve(0), (error: unknown) => {
       fault(error);
       ended.resolve(1);
     });
@@ -44,12 +45,13 @@ export function serveAsWorker(
       return 'done';
     }
     if (ask.ask === 'start') {
-      if (serving !== undefined || drains) throw new Failed('started already');
-      serving = begin(ask, { pid, env, fault });
+      if (starting !== undefined || drains) throw new Failed('started already');
+      starting = begin(ask, { pid, env, fault });
+      serving = await starting;
       return listening(serving);
     }
-    if (serving === undefined) throw new Failed('not started');
-    return carryOut(ask, serving, env);
+    if (starting === undefined) throw new Failed('not started');
+    return carryOut(ask, await starting, env);
   };
   answerAll(pipe, {
     answer,
@@ -61,9 +63,9 @@ export function serveAsWorker(
   return { ended: ended.promise, drain };
 }
 
-function begin(start: Start, { pid, env }: Surroundings): Serving {
+async function begin(start: Start, { pid, env }: Surroundings): Promise<Serving> {
   const config = read(start, start.text, env);
-  const composed = compose(config);
+  const composed = await compose(config);
   composed.log.setBindings({ worker: pid });
   composed.gateway.mode = start.mode;
   const shown = { masked: () => undefined, refused: () => [] };
@@ -78,7 +80,9 @@ async function listening({ listeners }: Serving): Promise<string> {
   }
 }
 
-async function close(serving: Serving | undefined): Promise<void> {
+async function close(starting: Promise<Serving> | undefined): Promise<void> {
+  // What could not begin has told the primary why.
+  const serving = await starting?.catch(() => undefined);
   if (serving === undefined) return;
   // One that could not listen has told the primary why; it still leaves the store cleanly.
   const listeners = await serving.listeners.catch(() => undefined);
