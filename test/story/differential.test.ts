@@ -1,12 +1,16 @@
-// Ten thousand requests straight to an upstream and through everfresh without routes: what comes
-// back is what the upstream sent, and what it got is what was sent, but for the fields that the
-// documents name. No request is repeated, so that none is answered from the cache.
+// Ten thousand requests straight to an upstream and through everfresh without routes, and two
+// thousand by HTTP/2: what comes back is what the upstream sent, and what it got is what was sent,
+// but for the fields that the documents name. No request is repeated, so that none is answered from
+// the cache.
 import { createServer, Agent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { type ClientHttp2Session, connect } from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 import t from 'tap';
 import { stage } from '../play.ts';
 
 const REQUESTS = 10_000;
+const REQUESTS_BY_STREAM = 2000;
 const AT_ONCE = 16;
 
 /** A small generator of numbers (mulberry32): the same requests each time. */
@@ -198,6 +202,81 @@ function exchange(base: URL, agent: Agent, sent: Sent): Promise<string> {
     request.end(body);
   });
 }
+
+/** The same in HTTP/2, where names are in lower case, and lines of one name stand together. */
+async function byStream(session: ClientHttp2Session, sent: Sent): Promise<string> {
+  const { method, target, fields, body, chunked } = sent;
+  const named: Record<string, string[]> = Object.create(null) as Record<string, string[]>;
+  for (let i = 0; i < fields.length; i += 2) {
+    (named[fields[i]!.toLowerCase()] ??= []).push(fields[i + 1]!);
+  }
+  const length = body === undefined || chunked ? {} : { 'content-length': String(body.length) };
+  const stream = session.request(
+    { ':method': method, ':path': target, ...named, ...length }, { endStream: body === undefined },
+  );
+  let head: string[] = [];
+  let trailers: string[] = [];
+  stream.on('response', (_head, _flags, raw: string[]) => {
+    head = raw;
+  });
+  stream.on('trailers', (_head, _flags, raw: string[]) => {
+    trailers = raw;
+  });
+  if (body !== undefined) stream.end(body);
+  const whole = await buffer(stream);
+  const [, status] = head;
+  return [status, compared(head.slice(2)), whole.toString('hex'), trailers.join()].join('\n');
+}
+
+/** What two versions of HTTP say alike. */
+function meant(text: string): string {
+  const [first = '', ...lines] = text.split('\n');
+  const body = lines.slice(-2);
+  const fields = new Map<string, string[]>();
+  for (const line of lines.slice(0, -2)) {
+    const [, name = '', value = ''] = /^([^:]*): ?(.*)$/.exec(line) ?? [];
+    const all = fields.get(name.toLowerCase()) ?? [];
+    all.push(value);
+    fields.set(name.toLowerCase(), all);
+  }
+  // The upstream has put the lines of a read in the order of their names, which are written otherwise.
+  const inOrder = (values: string[]): string[] =>
+    (/^(?:GET|HEAD) /.test(first) ? values.sort() : values);
+  const said = [...fields].map(([name, values]) => `${name}: ${inOrder(values).join(', ')}`).sort();
+  const [status] = /^\d{3}(?= |$)|^[A-Z-]+ \S+/.exec(first) ?? [];
+  return [status, ...said, ...body.map((one) => one.toLowerCase())].join('\n');
+}
+
+t.test('what goes through by HTTP/2 is the same', async (t) => {
+  const seed = 20_260_103;
+  const upstream = await upstreamFor(t, seed);
+  const app = await stage(t, { behind: { upstreamUrl: upstream.url } as never });
+  const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
+  const session = connect(app.url);
+  t.teardown(() => {
+    agent.destroy();
+    session.destroy();
+  });
+  const draw = drawing(seed);
+  const differing: unknown[] = [];
+  let asked = 0;
+  // What the upstream saw has its body in the last line, and no trailers.
+  const request = (sent: Sent): string => meant(`${upstream.got.get(sent.target) ?? ''}\n`);
+  const worker = async (): Promise<void> => {
+    while (asked < REQUESTS_BY_STREAM && differing.length < 5) {
+      const sent = sentFrom(draw, asked += 1);
+      const straight = [meant(await exchange(new URL(upstream.url), agent, sent)), request(sent)];
+      upstream.got.delete(sent.target);
+      const through = [meant(await byStream(session, sent)), request(sent)];
+      if (straight.join() !== through.join()) {
+        differing.push({ sent: { ...sent, body: sent.body?.length }, straight, through });
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  t.same(differing, []);
+  t.equal(asked, REQUESTS_BY_STREAM);
+});
 
 t.test('what goes through is what was sent', async (t) => {
   const seed = 20_260_102;
