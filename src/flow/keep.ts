@@ -5,7 +5,7 @@ import type { Entry, Epoch, Key, Seq } from '../core/entry/entry.ts';
 import { extentOf } from '../core/entry/parts.ts';
 import { entryOf, type Received, type Terms } from '../core/entry/storing.ts';
 import type { Fields } from '../core/http/message.ts';
-import type { Cacheable } from '../core/key/meaning.ts';
+import { asAskedOf, type Cacheable } from '../core/key/meaning.ts';
 import { valid } from '../core/promise/validity.ts';
 import type { NotKeptBecause } from '../core/verdict.ts';
 import type { Landing } from './flights.ts';
@@ -51,7 +51,8 @@ export async function keep(
   const { meaning, known, names } = order;
   const { config } = gateway.live;
   const { status } = received.response;
-  const made = entryOf(meaning, received, {
+  const { part, requestFields } = order;
+  const madeOf = (of: Cacheable): ReturnType<typeof entryOf> => entryOf(of, received, {
     judged,
     body,
     epoch: known.kind === 'known' ? known.epoch : ('' as Epoch),
@@ -60,11 +61,14 @@ export async function keep(
     names,
     config,
   });
+  let made = madeOf(meaning);
+  // Several parts in one body, or a Content-Range that does not agree with the length, say nothing
+  // of which bytes these are: they answer the same question again, and no other.
+  const apart = part !== undefined && made.kind === 'entry' && status === 206
+    && extentOf(made.entry) === undefined;
+  if (apart) made = madeOf(asAskedOf(meaning, part.range));
   if (made.kind === 'no') return { kind: 'unkept', because: made.because, status };
   const { entry } = made;
-  // Whose Content-Range and length don't agree says nothing of which bytes these are.
-  const odd = status === 206 && extentOf(entry) === undefined;
-  if (odd) return { kind: 'unkept', because: 'partial-answer', status };
   const marker = made.kept[0];
   const telling = marker?.kind === 'vary' ? marker.names : [];
   const answer = (standing: boolean, kept: 'stored' | NotKeptBecause): Landing =>
@@ -75,8 +79,7 @@ export async function keep(
   if (valid(entry, after).kind === 'invalid') return answer(false, 'outrun');
   if (after.held) return answer(true, 'held');
   if (crowded(gateway, meaning, entry)) return answer(true, 'too-many-variants');
-  const { part, requestFields } = order;
-  const all = part === undefined ? made.kept
+  const all = part === undefined || apart ? made.kept
     : await withParts(gateway, { key: part.whole.meaning.key, requestFields }, made.kept);
   for (const kept of all) await gateway.store.entries.put(kept);
   gateway.ear.kept(entry);

@@ -4,7 +4,7 @@ import { extentOf } from '../core/entry/parts.ts';
 import type { ClientWants } from '../core/http/client-directives.ts';
 import { field } from '../core/http/message.ts';
 import { askedRange } from '../core/http/range.ts';
-import { type Cacheable, partsOf } from '../core/key/meaning.ts';
+import { asAskedOf, type Cacheable, partsOf } from '../core/key/meaning.ts';
 import { launch } from './fill.ts';
 import type { Asked, Gateway, Told } from './gateway.ts';
 import { hit } from './hit.ts';
@@ -25,6 +25,10 @@ export async function readPart(
     const told = hit(gateway, asked, { meaning: parts, found: near, wants });
     if (told !== undefined) return told;
   }
+  const asAsked = asAskedOf(parts, range);
+  const again = await lookAside(gateway, asAsked);
+  const told = hit(gateway, asked, { meaning: asAsked, found: again, wants });
+  if (told !== undefined) return told;
   const order: FillOrder = {
     meaning: parts, requestFields: meaning.telling, known: near.known, former: undefined,
     names: near.names, cause: 'miss', id: asked.id,

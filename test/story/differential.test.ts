@@ -239,7 +239,7 @@ function meant(text: string): string {
     all.push(value);
     fields.set(name.toLowerCase(), all);
   }
-  // The upstream has put the lines of a read in the order of their names, which are written otherwise.
+  // The upstream has put the lines of a read in the order of their names, as they are written.
   const inOrder = (values: string[]): string[] =>
     (/^(?:GET|HEAD) /.test(first) ? values.sort() : values);
   const said = [...fields].map(([name, values]) => `${name}: ${inOrder(values).join(', ')}`).sort();

@@ -132,3 +132,33 @@ for (const form of FORMS) {
     t.equal(s.requests[0]!.headers['if-range'], '"0"');
   });
 }
+
+t.test('parts that do not say which bytes they are answer the same question only', async (t) => {
+  let serial = 0;
+  const s = await stage(t, {
+    rules: RULES,
+    script(request, response) {
+      serial += 1;
+      const { range } = request.headers;
+      if (request.method === 'PUT' || range === undefined) return void response.end(`${serial}`);
+      const kinds: Record<string, Record<string, string>> = {
+        'bytes=0-0,2-2': { 'content-type': 'multipart/byteranges; boundary=x' },
+        'bytes=4-9': { 'content-range': 'bytes 4-9/10' },
+        'bytes=0-3': { 'content-range': 'bytes 0-3/*' },
+      };
+      response.writeHead(206, { 'cache-control': 'max-age=60', ...kinds[range] }).end(`${serial}`);
+    },
+  });
+  const ask = async (range?: string) =>
+    (await s.get('/doc', range === undefined ? {} : { range })).body;
+  for (const range of ['bytes=0-0,2-2', 'bytes=4-9', 'bytes=0-3']) {
+    const first = await ask(range);
+    t.equal(await ask(range), first, range);
+    t.match(await s.get('/doc', { range }), { status: 206, cache: /; hit/ });
+  }
+  t.not(await ask('bytes=5-6'), await ask('bytes=4-9'), 'not what would lie within it');
+  t.not(await ask(), await ask('bytes=0-3'), 'nor the whole');
+  const before = await ask('bytes=4-9');
+  await s.send('PUT', '/doc');
+  t.not(await ask('bytes=4-9'), before, 'and a write ends them');
+});

@@ -6,7 +6,6 @@ import { freshness, heuristicallyCacheable, initialAge } from './freshness.ts';
 import {
   endToEnd, field, type Fields, hasField, keepFields, type ResponseHead,
 } from './message.ts';
-import { bringsSpan } from './range.ts';
 import type { ReadRule } from '../rules/config.ts';
 import type { NotKeptBecause } from '../verdict.ts';
 
@@ -85,16 +84,14 @@ function refusedByRequest(question: StorableQuestion): NotKeptBecause | undefine
 }
 
 function refusedByStatus(
-  { method, part, response: { status, fields } }: StorableQuestion,
+  { method, part, response: { status } }: StorableQuestion,
   said: CacheControl,
 ): NotKeptBecause | undefined {
   // RFC 9111 §3: "the request method is understood by the cache". A HEAD's answer has no content.
   if (method !== 'GET' && method !== 'QUERY') return 'partial-answer';
   // RFC 9111 §3.3: "A cache MUST NOT store incomplete or partial-content responses if it does not
-  // support the Range and Content-Range header fields". Of several parts in one body none is kept.
-  if (status === 206) {
-    return part === true && bringsSpan(fields) !== undefined ? undefined : 'partial-answer';
-  }
+  // support the Range and Content-Range header fields".
+  if (status === 206) return part === true ? undefined : 'partial-answer';
   // RFC 9111 §3: "the response status code is final"; a 304 updates what is kept, and is not kept.
   if (status < 200 || status === 304) return 'status';
   // RFC 9111 §3: "if the response status code is 206 or 304, or the must-understand cache directive

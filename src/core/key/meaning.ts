@@ -141,6 +141,11 @@ export function partsOf(meaning: Cacheable): Cacheable {
   return { ...meaning, key: hashParts([KEY_FORMAT, 'part', meaning.key]) };
 }
 
+/** Where an answer to this very Range stands that says of itself in no way which bytes it has. */
+export function asAskedOf(meaning: Cacheable, range: string): Cacheable {
+  return { ...meaning, key: hashParts([KEY_FORMAT, 'as-asked', meaning.key, range.trim()]) };
+}
+
 // The upstream's address is part of it, so that services that share a store by mistake, or follow
 // one another, never answer for each other.
 function primaryKey(rule: ReadRule, recipe: Recipe, upstream: string): Key {
