@@ -1,0 +1,69 @@
+// Load by wrk, on its own core: so many connections for so long, and what came of it.
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LOAD, run } from './machine.ts';
+
+export interface Load {
+  readonly path: string;
+  readonly connections: number;
+  readonly seconds: number;
+  /** Field lines of each request. */
+  readonly fields?: Readonly<Record<string, string>>;
+  /** So many keys, asked for by a Zipf law (exponent 1), in place of one. */
+  readonly keys?: number;
+  /** Each request is another one. */
+  readonly unique?: boolean;
+}
+
+export interface Measured {
+  readonly perSecond: number;
+  /** Milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
+  /** Answers that were none, or of a status from 400 on. */
+  readonly errors: number;
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'everfresh-bench-'));
+let runs = 0;
+
+export function measure(port: number, load: Load): Measured {
+  const script = join(folder, 'load.lua');
+  writeFileSync(script, lua(load, runs += 1));
+  const told = run(LOAD, [
+    'wrk', '-t1', `-c${load.connections}`, `-d${load.seconds}s`, '-s', script,
+    `http://127.0.0.1:${port}${load.path}`,
+  ]);
+  const found = /^MEASURED (\S+) (\S+) (\S+) (\S+)$/m.exec(told);
+  if (found === null) throw new Error(`wrk said nothing that can be read: ${told}`);
+  const [perSecond = 0, p50 = 0, p99 = 0, errors = 0] = found.slice(1).map(Number);
+  return { perSecond, p50, p99, errors };
+}
+
+function lua({ path, fields = {}, keys, unique }: Load, serial: number): string {
+  const headers = Object.entries(fields)
+    .map(([name, value]) => `wrk.headers["${name}"] = '${value}'`).join('\n');
+  const one = 'function request() return same end\nfunction init() same = wrk.format() end';
+  const each = `local n = 0
+function request() n = n + 1; return wrk.format(nil, "${path}/${serial}-" .. n) end`;
+  // The k-th key is asked for about 1/k times as often as the first: by the inverse of the sum.
+  const zipf = `local made = {}
+function init()
+  math.randomseed(7)
+  for k = 1, ${keys} do made[k] = wrk.format(nil, "${path}/" .. k) end
+end
+function request()
+  local k = math.floor(math.exp(math.random() * math.log(${keys} + 1)))
+  return made[math.min(math.max(k, 1), ${keys})]
+end`;
+  return `${headers}
+${unique === true ? each : keys === undefined ? one : zipf}
+function done(summary, latency)
+  local e = summary.errors
+  print(string.format("MEASURED %.1f %.4f %.4f %d", summary.requests / summary.duration * 1e6,
+    latency:percentile(50) / 1000, latency:percentile(99) / 1000,
+    e.connect + e.read + e.write + e.status + e.timeout))
+end
+`;
+}

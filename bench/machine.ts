@@ -1,0 +1,102 @@
+// What the bench needs of the machine: two cores to pin to, packages, free ports, and processes that
+// end with it. Installs by apt what is missing, where it may.
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { cpus } from 'node:os';
+
+/** Servers under test share the first core; the load and the API behind them have the second. */
+export const SERVERS = 0;
+export const LOAD = 1;
+
+const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
+const env = { ...process.env, PATH };
+
+/** Whether the program is here, after an attempt to install its package. */
+export function has(program: string, name: string): boolean {
+  const found = (): boolean => spawnSync('which', [program], { env }).status === 0;
+  if (found()) return true;
+  if (process.getuid?.() !== 0) return false;
+  const quiet = { env: { ...env, DEBIAN_FRONTEND: 'noninteractive' } };
+  spawnSync('apt-get', ['update', '-q'], quiet);
+  spawnSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', name], quiet);
+  return found();
+}
+
+/** Why nothing can be measured here; undefined where it can. */
+export function unfit(): string | undefined {
+  if (process.platform !== 'linux') return 'the bench pins processes to cores, as only Linux does';
+  if (cpus().length < 2) return 'the bench needs two cores';
+  return has('wrk', 'wrk') ? undefined : 'wrk is missing: apt-get install wrk';
+}
+
+/** The first line of what a program says, for what is measured to be named. */
+export function said(program: string, ...args: readonly string[]): string {
+  const { stdout, stderr } = spawnSync(program, args, { env, encoding: 'utf8' });
+  return `${stdout}${stderr}`.trim().split('\n')[0]!.trim();
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => void server.close(resolve));
+  return port;
+}
+
+const running = new Set<ChildProcess>();
+
+export interface Running {
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+/** Starts a process on one core and waits until its port answers. */
+export async function start(
+  core: number, port: number, [program, ...args]: readonly [string, ...string[]],
+): Promise<Running> {
+  const child = spawn('taskset', ['-c', String(core), program, ...args], {
+    env, stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  running.add(child);
+  let told = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    told = (told + text).slice(-2000);
+  });
+  const ended = new Promise<void>((resolve) => void child.once('exit', () => {
+    running.delete(child);
+    resolve();
+  }));
+  for (let turn = 0; !(await answers(port)); turn += 1) {
+    if (child.exitCode !== null || turn > 400) throw new Error(`${program} does not start: ${told}`);
+    await new Promise((resolve) => void setTimeout(resolve, 25));
+  }
+  return {
+    pid: child.pid!,
+    async stop() {
+      child.kill('SIGTERM');
+      const late = setTimeout(() => child.kill('SIGKILL'), 3000);
+      await ended;
+      clearTimeout(late);
+    },
+  };
+}
+
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+/** Runs to its end on one core. */
+export function run(core: number, command: readonly string[]): string {
+  return execFileSync('taskset', ['-c', String(core), ...command], { env, encoding: 'utf8' });
+}
