@@ -1,5 +1,5 @@
-// What the bench needs of the machine: two cores to pin to, packages, free ports, and processes that
-// end with it. Installs by apt what is missing, where it may.
+// What the bench needs of the machine: two cores to pin to, packages, free ports, and processes
+// that end with it. Installs by apt what is missing, where it may.
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { cpus } from 'node:os';
@@ -67,7 +67,9 @@ export async function start(
     resolve();
   }));
   for (let turn = 0; !(await answers(port)); turn += 1) {
-    if (child.exitCode !== null || turn > 400) throw new Error(`${program} does not start: ${told}`);
+    if (child.exitCode !== null || turn > 400) {
+      throw new Error(`${program} does not start: ${told}`);
+    }
     await new Promise((resolve) => void setTimeout(resolve, 25));
   }
   return {

@@ -23,11 +23,12 @@ export function report({ peers, results, crowds, rounds, seconds }: Results): st
   const model = cpus()[0]?.model.trim() ?? 'unknown';
   const lines = [
     '# Speed', '',
-    'Written by `npm run bench`. Every server has the same single core of one machine, the load (`wrk`, one',
-    'thread) and the API behind them the other; all of them are up at once, and take turns in each round.',
-    `${rounds} rounds of ${seconds} s; the figure is the median of the rounds, with the lowest and the highest`,
-    'beside it. `×` is everfresh divided by the other, median by median: ratios of one run can be compared,',
-    'absolute numbers of two machines, or of two days, cannot.', '',
+    'Written by `npm run bench`. Every server has the same single core of one machine, the load',
+    '(`wrk`, one thread) and the API behind them the other; all of them are up at once, and take',
+    `turns in each round. ${rounds} rounds of ${seconds} s; the figure is the median of them,`,
+    'with the lowest and the highest beside it. `×` is everfresh divided by the other, median by',
+    'median: ratios of one run can be compared, absolute numbers of two machines, or of two days,',
+    'cannot.', '',
     `Measured on ${cpus().length} cores (${model}), Node ${process.versions.node}.`, '',
     ...peers.map(({ name, version, absent }) =>
       `- ${name}: ${absent === undefined ? version : `not measured (${absent})`}`),
@@ -37,9 +38,12 @@ export function report({ peers, results, crowds, rounds, seconds }: Results): st
     if (of.length > 0) lines.push('', `## ${name}`, '', about, '', ...table(of));
   }
   if (crowds.length > 0) {
-    lines.push('', '## crowd', '', '200 clients at once on one cold key of an API that takes 200 ms.');
-    lines.push('', '| | requests to the API | p99, ms |', '| --- | --- | --- |');
-    for (const { peer, asked, p99 } of crowds) lines.push(`| ${peer} | ${asked} | ${p99.toFixed(0)} |`);
+    const about = '200 clients at once on one cold key of an API that takes 200 ms.';
+    lines.push('', '## crowd', '', about, '');
+    lines.push('| | requests to the API | p99, ms |', '| --- | --- | --- |');
+    for (const { peer, asked, p99 } of crowds) {
+      lines.push(`| ${peer} | ${asked} | ${p99.toFixed(0)} |`);
+    }
   }
   return `${lines.join('\n')}\n`;
 }

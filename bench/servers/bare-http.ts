@@ -1,5 +1,6 @@
-// The limit of node:http: one answer from memory, whatever is asked, or asked of an upstream through
-// undici's dispatch. Arguments: port, bytes of the body, and the upstream where it is to be asked.
+// The limit of node:http: one answer from memory, whatever is asked, or asked of an upstream
+// through undici's dispatch. Arguments: port, bytes of the body, and the upstream where it is to be
+// asked.
 import { createServer, type ServerResponse } from 'node:http';
 import { Pool } from 'undici';
 

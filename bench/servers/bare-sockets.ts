@@ -1,5 +1,5 @@
-// The limit of this runtime: the same bytes for every request head on a bare socket, with no HTTP at
-// all. Arguments: port, bytes of the body.
+// The limit of this runtime: the same bytes for every request head on a bare socket, with no HTTP
+// at all. Arguments: port, bytes of the body.
 import { createServer } from 'node:net';
 
 const [port, bytes] = process.argv.slice(2);

@@ -1,8 +1,8 @@
 // The API behind every proxy of the bench: answers of any size, whose freshness the path says, from
 // one buffer each. Takes the port as its argument.
 //
-// /fresh/N/… may be kept for an hour, with an entity tag · /private/N/… may not · /slow/MS/N/… comes
-// after MS milliseconds, and may. N is the body's length in bytes.
+// /fresh/N/… may be kept for an hour, with an entity tag · /private/N/… may not · /slow/MS/N/…
+// comes after MS milliseconds, and may. N is the body's length in bytes.
 import { createServer } from 'node:http';
 
 const bodies = new Map<number, Buffer>();

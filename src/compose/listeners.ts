@@ -80,21 +80,22 @@ export async function openListeners(
 
 /** No new connections; those under way end their request, or are ended when the time is over. */
 async function drained(
-  composed: Composed, { server, sessions }: Door, drainMs: number,
+  composed: Composed, door: Door, drainMs: number,
 ): Promise<void> {
   const { clock } = composed.gateway;
+  const { server } = door;
   const until = clock.mono() + drainMs;
   // Node's HTTP server would close the idle at once, and takes a connection for idle whose answer
   // is written, but not yet sent.
   NetServer.prototype.close.call(server);
-  sessions.drain();
+  door.drain();
   while (composed.handler.active() > 0 && clock.mono() < until) {
     if (composed.handler.sending() === 0) server.closeIdleConnections();
     await new Promise<void>((resolve) => void setTimeout(resolve, 20));
   }
   const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
   server.closeAllConnections();
-  sessions.end();
+  door.end();
   await closed;
 }
 

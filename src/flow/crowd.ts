@@ -16,7 +16,7 @@ import { type Found, lookAside, tagsFor } from './look.ts';
 import { failed, pass } from './pass.ts';
 import type { FetchFailure } from './ports.ts';
 import { discard } from './spool.ts';
-import { fromEntry, fromStream, judgingPass, noteUse } from './telling.ts';
+import { fromEntry, fromStream, judgingPass, noteUse, wantsReader } from './telling.ts';
 
 /** A reader rides at most the running fetch and the one after it. */
 const RIDES_MAX = 3;
@@ -89,9 +89,10 @@ function collapsed(
 async function lead(gateway: Gateway, asked: Asked, seat: Seat): Promise<Told> {
   const { meaning, found } = seat;
   const { known, names, because } = found;
-  const former = found.entry && { entry: found.entry, touched: found.standing === 'touched' };
+  const former = found.entry && { entry: found.entry, touched: provesLittle(seat) };
   const flight = gateway.flights.start(found.key, () => launch(gateway, {
     meaning, requestFields: meaning.telling, known, former, names, cause: 'miss', id: asked.id,
+    inform: asked.inform,
     ...(seat.wants?.reload === true ? {} : { turn: found.key }),
   }));
   const first = await flight.first;
@@ -122,8 +123,7 @@ async function lead(gateway: Gateway, asked: Asked, seat: Seat): Promise<Told> {
     });
   }
   if (remembers(kept, fetched.status)) gateway.uncacheable.add(found.key);
-  // Even where all may share it, the upstream may want to know who asks: then it is told.
-  if (meaning.asking !== 'none' && (fetched.status === 401 || fetched.status === 403)) {
+  if (wantsReader(meaning, fetched.status)) {
     discard(fetched.body);
     return pass(gateway, asked, { because: 'credentials', route: meaning.route });
   }
@@ -131,10 +131,16 @@ async function lead(gateway: Gateway, asked: Asked, seat: Seat): Promise<Told> {
   return fromStream(gateway, asked, { meaning, fetched, verdict });
 }
 
+// What others' queries share may be valid for one of them and ended for another: like an entry that
+// a write has ended, it is kept on only by what proves that nothing has changed.
+export function provesLittle({ meaning, found }: Pick<Seat, 'meaning' | 'found'>): boolean {
+  return found.standing === 'touched' || meaning.searched === true;
+}
+
 // An answer that may not be kept will most likely not be the next time either; one that failed or
 // came at a bad moment may. An error says that of its request alone, which others need not repeat.
-function remembers(kept: 'stored' | NotKeptBecause, status: number): boolean {
-  if (kept === 'stored' || PASSING.has(kept)) return false;
+function remembers(kept: AnswerLanding['kept'], status: number): boolean {
+  if (kept === 'stored' || kept === 'revalidated' || PASSING.has(kept)) return false;
   return status < 400 || OF_THE_RESOURCE.has(status);
 }
 
@@ -154,7 +160,7 @@ export async function staleOnError(
   if (entry === undefined) return undefined;
   const now = gateway.clock.now();
   const disconnected = failure === 'refused' || failure === 'reset';
-  const because = reusableOnError(entry, now) ? 'stale-if-error'
+  const because = reusableOnError(entry, wants, now) ? 'stale-if-error'
     : disconnected && reusableDisconnected(entry, meaning.rule, wants, now) ? 'disconnected'
       : undefined;
   if (because === undefined) return undefined;

@@ -17,9 +17,9 @@ const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY']);
 export async function enter(gateway: Gateway, incoming: Incoming): Promise<Told> {
   const { config } = gateway.live;
   const hasBody = incoming.body !== undefined;
-  const { method, target, fields, httpVersion, authority } = incoming;
+  const { method, fields, httpVersion, authority } = incoming;
   const door = atTheDoor(
-    { method, target, fields, httpVersion, authority, hasBody },
+    { method, target: incoming.target, fields, httpVersion, authority, hasBody },
     {
       limits: config.limits,
       hosts: config.hosts,
@@ -28,7 +28,9 @@ export async function enter(gateway: Gateway, incoming: Incoming): Promise<Told>
   );
   if (door.kind === 'refuse') return problemTold(gateway, incoming, door);
   const { path, query } = door;
-  const asked: Asked = { ...incoming, path, query, hasBody };
+  // RFC 9112 §3.2.1: to the upstream goes the origin-form, in whatever form the target came.
+  const target = query === undefined ? path : `${path}?${query}`;
+  const asked: Asked = { ...incoming, target, path, query, hasBody };
   try {
     return await story(gateway, asked);
   } catch (error) {

@@ -3,6 +3,7 @@
 import { atTheDoor } from '../core/http/door.ts';
 import { field, type Fields, hasField } from '../core/http/message.ts';
 import { type Cacheable, meaningOf } from '../core/key/meaning.ts';
+import { queryOf } from '../core/key/query.ts';
 import { askingWith } from '../core/key/shown.ts';
 import { reachOf, writeRules } from '../core/plan/reach.ts';
 import { extraTag } from '../core/plan/tags.ts';
@@ -105,7 +106,7 @@ export async function explain(
 function ownTagsKnown({ rule, params, recipe }: Cacheable): string[] {
   const { body, fields: requestFields } = recipe;
   const requestBody = body && parseBody(requestFields, body);
-  const said = { params, query: recipe.target.split('?')[1], requestFields, requestBody };
+  const said = { params, query: queryOf(recipe.target), requestFields, requestBody };
   return rule.tags.flatMap((template) =>
     texts(template, said)?.map(extraTag) ?? [`tag:${template.text}`],
   );

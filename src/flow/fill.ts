@@ -5,12 +5,11 @@ import type { Entry } from '../core/entry/entry.ts';
 import { reusableOnError } from '../core/entry/reusing.ts';
 import { judgeHead, type Received, type Terms } from '../core/entry/storing.ts';
 import { freshen, validatorsFor } from '../core/http/conditional.ts';
-import { type Fields, hasField, keepFields } from '../core/http/message.ts';
-import { traceFields } from '../core/key/shown.ts';
-import type { NotKeptBecause } from '../core/verdict.ts';
+import { endToEnd, type Fields, hasField, keepFields } from '../core/http/message.ts';
+import { shownId, traceFields } from '../core/key/shown.ts';
 import type { Flight, Landing } from './flights.ts';
 import type { Gateway } from './gateway.ts';
-import { type FillOrder, keep, receivedOf, type Timing } from './keep.ts';
+import { type FillOrder, keep, outdate, receivedOf, type Timing } from './keep.ts';
 import type { FetchedAnswer } from './pass.ts';
 import type { Fetch, FetchFailure } from './ports.ts';
 import { discard, Spool } from './spool.ts';
@@ -24,7 +23,7 @@ export type First =
   | {
       readonly kind: 'streaming';
       readonly fetched: FetchedAnswer;
-      readonly kept: 'stored' | NotKeptBecause;
+      readonly kept: Extract<Landing, { kind: 'answer' }>['kept'];
     }
   | { readonly kind: 'failed'; readonly because: FetchFailure };
 
@@ -102,7 +101,7 @@ async function fetchAndKeep(
 
 /** What the upstream is asked by a recipe, and nothing that its reader alone said. */
 export function requestOf(
-  { meaning: { recipe, route }, requestFields, id }: FillOrder, more: Fields,
+  { meaning: { recipe, route }, requestFields, id, inform }: FillOrder, more: Fields,
 ): Omit<Fetch, 'cause'> {
   const { method, target, fields, body, host, secure } = recipe;
   const named = id === undefined || hasField(fields, 'x-request-id');
@@ -112,7 +111,7 @@ export function requestOf(
     fields: [
       ...keepFields(fields, (name) => name !== 'traceparent'),
       ...traceFields(requestFields),
-      ...(named ? [] : ['X-Request-Id', id]),
+      ...(named ? [] : ['X-Request-Id', shownId(id)]),
       ...more,
       ...(host === undefined ? [] : ['Host', host]),
       ...(secure === true ? ['X-Forwarded-Proto', 'https'] : []),
@@ -121,6 +120,7 @@ export function requestOf(
     body,
     route,
     safe: true,
+    ...(inform === undefined ? {} : { inform }),
   };
 }
 
@@ -132,16 +132,17 @@ export async function gather(
 ): Promise<First> {
   const whole = fetched.status === 206 ? undefined : given.part?.whole;
   const meant = whole === undefined ? given : { ...given, ...whole };
-  const meaning = meant.part === undefined
-    ? gateway.searches.learn(meant.meaning, fetched.fields) : meant.meaning;
+  const isPart = meant.part !== undefined && whole === undefined;
+  const meaning = isPart ? meant.meaning : gateway.searches.learn(meant.meaning, fetched);
   const order = { ...meant, meaning };
   const { config } = gateway.live;
   const received = receivedOf(gateway, order, fetched, timing);
-  const judged = sparesStale(order, received)
+  const judged = sparesStale(order, received) ?? ofTheQuestion(order, received)
     ?? judgeHead(meaning, received, config, order.part !== undefined);
   const declared = declaredLength(fetched.fields);
   if (judged.kind === 'no' || declared > meaning.rule.maxBodyBytes) {
     const because = judged.kind === 'no' ? judged.because : 'too-large';
+    if (judged.kind === 'no') await replaced(gateway, order, fetched.status);
     land({ kind: 'unkept', because, status: fetched.status });
     return { kind: 'streaming', fetched, kept: because };
   }
@@ -164,12 +165,16 @@ export async function gather(
     land({ kind: 'failed', because: 'broken' });
   });
   const landed = await within(gateway.clock, SOON_MS, landing);
-  if (landed?.kind === 'answer') {
+  // Fields that are not kept (RFC 9111 §5.2.2.4), and trailers, are for the one who asked.
+  const all = judged.terms.fields.length === endToEnd(fetched.fields).length
+    && !hasField(fetched.fields, 'trailer');
+  if (landed?.kind === 'answer' && all) {
     spool.leave();
     return { kind: 'landed', landing: landed };
   }
   if (landed?.kind === 'failed') return { kind: 'failed', because: landed.because };
-  const kept = landed?.kind === 'unkept' ? landed.because : 'stored';
+  const kept = landed?.kind === 'unkept' ? landed.because
+    : landed?.kind === 'answer' ? landed.kept : 'stored';
   return { kind: 'streaming', fetched: { ...fetched, body: spool.reader() }, kept };
 }
 
@@ -177,7 +182,25 @@ export async function gather(
 // that it may be kept.
 function sparesStale({ former }: FillOrder, { response, receivedAt }: Received): Terms | undefined {
   if (response.status < 500 || former === undefined || former.touched) return undefined;
-  return reusableOnError(former.entry, receivedAt) ? { kind: 'no', because: 'status' } : undefined;
+  const spared = reusableOnError(former.entry, undefined, receivedAt);
+  return spared ? { kind: 'no', because: 'status' } : undefined;
+}
+
+// RFC 9111 §4.3.3: "A full response […] indicates that none of the stored responses nominated in
+// the conditional request are suitable". What may not take its place ends it all the same, unless
+// it is about this moment only.
+async function replaced(gateway: Gateway, { former }: FillOrder, status: number): Promise<void> {
+  const passing = status >= 500 || status === 408 || status === 425 || status === 429;
+  if (former !== undefined && !passing) await outdate(gateway, former.entry);
+}
+
+// What was asked for with a Range, or under a client's own condition, may be refused for that: such
+// an answer is of its question alone.
+function ofTheQuestion(
+  { part, conditional }: FillOrder, { response: { status } }: Received,
+): Terms | undefined {
+  const asked = part !== undefined || conditional === true;
+  return asked && status !== 200 && status !== 206 ? { kind: 'no', because: 'status' } : undefined;
 }
 
 /** The upstream says that what is kept still holds (RFC 9111 §4.3.4). */
@@ -192,7 +215,8 @@ async function notModified(
   land: (landing: Landing) => void,
 ): Promise<First> {
   discard(fetched.body);
-  const fields = freshen(former.fields, fetched.fields);
+  const strength = order.former?.touched === true ? 'strong' : 'any';
+  const fields = freshen(former.fields, fetched.fields, strength);
   if (fields === undefined) {
     // It speaks of another answer than ours (§4.3.3), so that nothing is known: ask for all of it.
     return fetchAndKeep(gateway, { ...order, former: undefined }, land);
@@ -200,6 +224,8 @@ async function notModified(
   const { status, reason } = former;
   const received = receivedOf(gateway, order, { status, reason, fields }, timing);
   const judged = judgeHead(order.meaning, received, gateway.live.config);
+  // It holds, but may not be kept any more.
+  if (judged.kind === 'no') await outdate(gateway, former);
   const landing: Landing = judged.kind === 'no'
     ? { kind: 'unkept', because: judged.because, status }
     : await keep(gateway, order, { received, judged, body: former.body, timing });

@@ -5,14 +5,14 @@ import type { ClientWants } from '../core/http/client-directives.ts';
 import { describes, freshen } from '../core/http/conditional.ts';
 import type { Entry } from '../core/entry/entry.ts';
 import type { Cacheable } from '../core/key/meaning.ts';
-import { staleOnError } from './crowd.ts';
+import { provesLittle, staleOnError } from './crowd.ts';
 import { requestOf } from './fill.ts';
 import type { Asked, Gateway, Told } from './gateway.ts';
-import { type FillOrder, keep, receivedOf, type Timing } from './keep.ts';
+import { type FillOrder, keep, outdate, receivedOf, type Timing } from './keep.ts';
 import type { Found } from './look.ts';
-import { failed, type FetchedAnswer } from './pass.ts';
+import { failed, type FetchedAnswer, pass } from './pass.ts';
 import { discard } from './spool.ts';
-import { fromStream } from './telling.ts';
+import { fromStream, wantsReader } from './telling.ts';
 
 export async function readHead(
   gateway: Gateway,
@@ -24,6 +24,7 @@ export async function readHead(
   const timing: Timing = { startedAt: gateway.clock.mono(), requestedAt: gateway.clock.now() };
   const order: FillOrder = {
     meaning, requestFields: meaning.telling, known, names, cause: 'revalidate', id: asked.id,
+    inform: asked.inform,
   };
   const fetched = await gateway.upstream.fetch({
     ...requestOf(order, []), method: 'HEAD', signal: asked.gone, cause: 'revalidate',
@@ -37,6 +38,10 @@ export async function readHead(
     discard(fetched.body);
     return stale;
   }
+  if (wantsReader(meaning, fetched.status)) {
+    discard(fetched.body);
+    return pass(gateway, asked, { because: 'credentials', route: meaning.route });
+  }
   if (entry !== undefined) await taken(gateway, { order, entry, found, fetched, timing });
   const verdict = { kind: 'pass', because: 'safe-method' } as const;
   return fromStream(gateway, asked, { meaning, fetched, verdict });
@@ -49,25 +54,18 @@ async function taken(
     order: FillOrder; entry: Entry; found: Found; fetched: FetchedAnswer; timing: Timing;
   },
 ): Promise<void> {
+  const { meaning } = order;
   const gone = fetched.status === 404 || fetched.status === 410;
   if (fetched.status !== 200 && !gone) return;
   const says = gone ? 'other' : describes(entry, fetched.fields);
   if (says === 'other') return outdate(gateway, entry);
   // After a write only a strong validator proves that nothing changed.
-  if (says === 'nothing' || (found.standing === 'touched' && says !== 'proven')) return;
+  if (says === 'nothing' || (provesLittle({ meaning, found }) && says !== 'proven')) return;
   const fields = freshen(entry.fields, fetched.fields);
   if (fields === undefined) return;
   const { status, reason, body } = entry;
   const received = receivedOf(gateway, order, { status, reason, fields }, timing);
-  const judged = judgeHead(order.meaning, received, gateway.live.config);
-  if (judged.kind === 'store') await keep(gateway, order, { received, judged, body, timing });
-}
-
-/** It may still be asked about, but not be given any more. */
-async function outdate(gateway: Gateway, entry: Entry): Promise<void> {
-  const { entries } = gateway.store;
-  const there = await entries.get(entry.key);
-  // Somebody may have fetched it meanwhile.
-  if (there?.kind !== 'answer' || there.receivedAt !== entry.receivedAt) return;
-  await entries.put({ ...entry, freshMs: 0, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 });
+  const judged = judgeHead(meaning, received, gateway.live.config);
+  if (judged.kind === 'no') await outdate(gateway, entry);
+  else await keep(gateway, order, { received, judged, body, timing });
 }

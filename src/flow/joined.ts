@@ -9,7 +9,7 @@ import type { Gateway } from './gateway.ts';
 /** A part together with the one that is there; under `key` a whole answer once nothing lacks. */
 export async function withParts(
   gateway: Gateway,
-  { key, requestFields }: { key: Key; requestFields: Fields },
+  { key, requestFields, bytesMax }: { key: Key; requestFields: Fields; bytesMax: number },
   kept: readonly Kept[],
 ): Promise<readonly Kept[]> {
   const entry = kept.at(-1)!;
@@ -18,7 +18,7 @@ export async function withParts(
   const known = await gateway.store.control.look(entry.tags);
   const there = before?.kind === 'answer' && known.kind === 'known'
     && valid(before, known).kind === 'valid';
-  const joined = (there ? combined(before, entry) : undefined) ?? entry;
+  const joined = (there ? combined(before, entry, bytesMax) : undefined) ?? entry;
   const names = kept.flatMap((one) => (one.kind === 'vary' ? one.names : []));
   const whole = completed(joined, variantKey(key, names, requestFields));
   const rest = kept.slice(0, -1);

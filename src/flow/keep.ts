@@ -11,7 +11,7 @@ import type { NotKeptBecause } from '../core/verdict.ts';
 import type { Landing } from './flights.ts';
 import type { Gateway } from './gateway.ts';
 import { withParts } from './joined.ts';
-import type { FetchCause, Known } from './ports.ts';
+import type { Fetch, FetchCause, Known } from './ports.ts';
 
 /** What a fill starts from. */
 export interface FillOrder {
@@ -27,10 +27,14 @@ export interface FillOrder {
   readonly cause: FetchCause;
   /** Asked for is this part (a Range field's value); a whole answer that comes is kept as such. */
   readonly part?: { readonly range: string; readonly whole: Pick<FillOrder, 'meaning' | 'names'> };
+  /** The upstream has seen a condition, or a Range, of its client's own. */
+  readonly conditional?: boolean;
   /** Where instances that lack the same take turns; undefined: it is fetched whoever else does. */
   readonly turn?: Key;
   /** Of the reader's request, to be followed by. */
   readonly id?: string;
+  /** Takes what the upstream says before its answer, for the reader that fetches. */
+  readonly inform?: Fetch['inform'];
 }
 
 export interface Timing {
@@ -78,9 +82,13 @@ export async function keep(
   if (after.kind === 'unknown') return answer(false, after.because);
   if (valid(entry, after).kind === 'invalid') return answer(false, 'outrun');
   if (after.held) return answer(true, 'held');
-  if (crowded(gateway, meaning, entry)) return answer(true, 'too-many-variants');
+  // A part that grows takes no more room than it had.
+  const there = status === 206 && await gateway.store.entries.get(entry.key) !== undefined;
+  if (!there && crowded(gateway, meaning, entry)) return answer(true, 'too-many-variants');
   const all = part === undefined || apart ? made.kept
-    : await withParts(gateway, { key: part.whole.meaning.key, requestFields }, made.kept);
+    : await withParts(gateway, {
+      key: part.whole.meaning.key, requestFields, bytesMax: meaning.rule.maxBodyBytes,
+    }, made.kept);
   for (const kept of all) await gateway.store.entries.put(kept);
   gateway.ear.kept(entry);
   return answer(true, 'stored');
@@ -106,4 +114,13 @@ export function receivedOf(
     requestedAt: timing.requestedAt,
     receivedAt: gateway.clock.now(),
   };
+}
+
+/** From now on it may be asked about, but not be given. */
+export async function outdate(gateway: Gateway, entry: Entry): Promise<void> {
+  const { entries } = gateway.store;
+  const there = await entries.get(entry.key);
+  // Somebody may have fetched it meanwhile.
+  if (there?.kind !== 'answer' || there.receivedAt !== entry.receivedAt) return;
+  await entries.put({ ...entry, outdated: true });
 }

@@ -108,7 +108,7 @@ export function dressed(
   const { config } = gateway.live;
   return dress(fields, {
     verdict,
-    client: asked,
+    client: { scheme: asked.scheme, authority: asked.calledAs ?? asked.authority },
     origin: config.hosts.length > 0 ? undefined : (route?.upstream ?? config.upstream).url,
     rule: readRuleOf(route, asked.method),
     ...(ageMs === undefined ? {} : { ageMs }),

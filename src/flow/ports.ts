@@ -29,6 +29,8 @@ export interface Incoming extends RequestHead {
   readonly peer: string;
   /** The client's address: the peer's, or what the trusted proxies before it say. */
   readonly remote: string;
+  /** The name that its client called a trusted proxy by, where the proxy says so. */
+  readonly calledAs?: string;
   /** The peer is a proxy in front that the operator trusts. */
   readonly peerTrusted: boolean;
   readonly httpVersion: string;

@@ -12,7 +12,7 @@ import type { Asked, Gateway, Told } from './gateway.ts';
 import { readHead } from './head.ts';
 import { hit } from './hit.ts';
 import { type Found, lookAside } from './look.ts';
-import { readPart } from './part.ts';
+import { keptPart, readPart } from './part.ts';
 import { pass, problemTold } from './pass.ts';
 import { judgingPass, keepingPass } from './telling.ts';
 
@@ -31,6 +31,10 @@ export async function read(gateway: Gateway, asked: Asked): Promise<Told> {
   if (told !== undefined) return told;
 
   if (wants?.onlyIfCached) {
+    const shared = meaning.asking === 'none' || meaning.rule.per === 'everyone';
+    const part = shared && asksForPart(asked) && !hasField(asked.fields, 'if-range')
+      ? await keptPart(gateway, asked, { meaning, wants }) : undefined;
+    if (part !== undefined && 'told' in part) return part.told;
     return problemTold(gateway, asked, { kind: 'fail', because: 'only-if-cached', route });
   }
   const around = goesAround(gateway, asked, { meaning, found, wants });

@@ -57,7 +57,7 @@ function meaningNow({ live }: Gateway, { meaning }: Use): Cacheable | undefined 
   const route = live.finder.match(meaning.recipe.path)?.route;
   const rule = readRuleOf(route, meaning.recipe.method);
   if (route === undefined || rule?.hash !== meaning.rule.hash) return undefined;
-  return { ...meaning, route, rule, asking: 'none' };
+  return { ...meaning, route, rule, asking: 'none', telling: meaning.recipe.fields };
 }
 
 async function fly(gateway: Gateway, use: Use, order: FillOrder): Promise<RefreshResult> {
@@ -98,7 +98,7 @@ export function refreshBehind(gateway: Gateway, meaning: Cacheable, found: Found
     meaning: { ...meaning, asking: 'none' },
     requestFields: meaning.recipe.fields,
     known,
-    former: entry && { entry, touched: false },
+    former: entry && { entry, touched: meaning.searched === true },
     names,
     cause: 'revalidate',
     turn: found.key,

@@ -58,7 +58,9 @@ interface Given {
 /** What of an entry is given: all, some parts, or that nothing has changed (RFC 9110 §13.2.2). */
 function representation(asked: Asked, entry: Entry, now: number): Given {
   const { status, reason, fields, body } = entry;
-  if (evaluateConditional(asked.fields, asked.method, entry, now) === 'not-modified') {
+  // RFC 9110 §13.2.2: a condition comes before a Range, and is about the representation.
+  const whole = status === 206 ? { ...entry, status: 200 } : entry;
+  if (evaluateConditional(asked.fields, asked.method, whole, now) === 'not-modified') {
     return {
       status: 304, reason: 'Not Modified', fields: notModifiedFields(fields), body: undefined,
     };
@@ -111,6 +113,7 @@ export function keepingPass(
   if (fields === undefined) return pass(gateway, asked, { because: 'credentials', route });
   const order: FillOrder = {
     meaning, requestFields: meaning.telling, known, former: undefined, names, cause: 'pass',
+    conditional: CONDITIONS.some((name) => hasField(asked.fields, name)),
   };
   return pass(gateway, asked, {
     because: 'credentials',
@@ -149,7 +152,17 @@ function fieldsToShare(gateway: Gateway, asked: Asked, meaning: Cacheable): Fiel
   return keepFields(forwarded, (name) => !CALLED.includes(name));
 }
 
+const CONDITIONS = [
+  'range', 'if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range',
+  'max-forwards',
+];
+
 const CALLED = ['forwarded', 'x-forwarded-host', 'x-forwarded-port'];
+
+/** Even where all may share an answer, the upstream may want to know who asks: then it is told. */
+export function wantsReader({ asking }: Cacheable, status: number): boolean {
+  return asking !== 'none' && (status === 401 || status === 403);
+}
 
 /**
  * Passes what could not be kept lately, so that nobody queues for it, and says of the answer why it

@@ -1,5 +1,6 @@
 // Fills a cold cache with what the operator wants there, at the refresher's pace and by its rules.
 import { type Cacheable, meaningOf } from '../core/key/meaning.ts';
+import { queryOf } from '../core/key/query.ts';
 import type { Use } from '../core/plan/ledger.ts';
 import type { Gateway } from './gateway.ts';
 
@@ -18,13 +19,13 @@ function order(gateway: Gateway): void {
   const uses: Use[] = [];
   for (const route of config.routes) {
     for (const url of route.reads.get('GET')?.warm ?? []) {
-      const [path, query] = url.split('?', 2) as [string, string | undefined];
+      const path = url.split('?', 1)[0]!;
       const meaning = meaningOf({
         method: 'GET',
         target: url,
         fields: [],
         path,
-        query,
+        query: queryOf(url),
         authority: config.hosts[0] ?? '',
         hasBody: false,
         scheme: config.tls === undefined ? 'http' : 'https',

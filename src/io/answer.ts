@@ -1,7 +1,7 @@
 // Writes an answer to a client: field lines as they are, at the client's own pace, and breaks the
 // connection where the upstream broke off, so that no half body is ever taken for whole.
 import type { Writable } from 'node:stream';
-import { keepFields } from '../core/http/message.ts';
+import { endToEnd, keepFields } from '../core/http/message.ts';
 import type { Answer, ByteStream } from '../flow/ports.ts';
 import { NOT_IN_TRAILERS, type Reply } from './exchange.ts';
 
@@ -68,7 +68,7 @@ async function stream(
   } finally {
     out.off('close', leave);
   }
-  const said = keepFields(trailers?.() ?? [], (name) => !NOT_IN_TRAILERS.has(name));
+  const said = keepFields(endToEnd(trailers?.() ?? []), (name) => !NOT_IN_TRAILERS.has(name));
   if (said.length > 0) reply.trailers(said);
   out.end();
   return { kind: 'whole', bytes };

@@ -16,10 +16,13 @@ import type { Exchange } from './exchange.ts';
 import { awaited, inTurn } from './http1.ts';
 import { openSessions, type Sessions } from './http2.ts';
 
-/** The listener, and the sessions of HTTP/2 on it, which its own closing does not end. */
+/** The listener, with what its own closing does not end. */
 export interface Door {
   readonly server: Server;
-  readonly sessions: Sessions;
+  /** Ends what has not begun to speak, and HTTP/2 gently: what is under way goes on. */
+  drain(): void;
+  /** Ends all of HTTP/2. */
+  end(): void;
 }
 
 /** A server that keeps to the limits of the configuration. */
@@ -47,13 +50,16 @@ export function openDoor(config: Config, handler: (exchange: Exchange) => void):
   };
   const pem = tls && {
     cert: readFileSync(tls.cert), key: readFileSync(tls.key), ALPNProtocols: ['h2', 'http/1.1'],
+    handshakeTimeout: headersTimeout,
   };
   const server = pem === undefined
     ? createServer(options, handle)
     : createTlsServer({ ...options, ...pem }, handle);
   const sessions = openSessions(limits, handler);
-  if (pem === undefined) bySight(server, sessions, headersTimeout);
-  else byName(server, sessions);
+  const silent = new Silent();
+  if (pem === undefined) bySight(server, { sessions, silent, ms: headersTimeout });
+  else byName(server, { sessions, silent });
+  silent.watch(server);
   // All field lines are counted by the door; Node would silently drop those over its bound.
   server.maxHeadersCount = 0;
   server.maxConnections = limits.connections;
@@ -68,7 +74,14 @@ export function openDoor(config: Config, handler: (exchange: Exchange) => void):
     socket.on('error', () => socket.destroy());
     lastWord(socket, 'method-not-allowed', 405);
   });
-  return { server, sessions };
+  return {
+    server,
+    drain() {
+      silent.end();
+      sessions.drain();
+    },
+    end: () => sessions.end(),
+  };
 }
 
 type Serve = (socket: Socket) => void;
@@ -82,10 +95,44 @@ function servingOf(server: Server, event: 'connection' | 'secureConnection'): Se
   };
 }
 
+/** Connections that have not begun to speak, which neither Node nor anybody else knows yet. */
+class Silent {
+  readonly #sockets = new Map<string, Socket>();
+
+  watch(server: Server): void {
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.set(nameOf(socket), socket);
+      socket.once('close', () => this.spoke(socket));
+    });
+  }
+
+  /** By its address, since the socket of TLS is another one. */
+  spoke(socket: Socket): void {
+    this.#sockets.delete(nameOf(socket));
+  }
+
+  end(): void {
+    for (const socket of this.#sockets.values()) socket.destroy();
+    this.#sockets.clear();
+  }
+}
+
+const names = new WeakMap<Socket, string>();
+
+// A socket that is closed has no address any more.
+function nameOf(socket: Socket): string {
+  const name = names.get(socket) ?? `${socket.remoteAddress} ${socket.remotePort}`;
+  names.set(socket, name);
+  return name;
+}
+
 /** Behind TLS the client has said by which protocol it goes on (RFC 7301). */
-function byName(server: Server, sessions: Sessions): void {
+function byName(
+  server: Server, { sessions, silent }: { sessions: Sessions; silent: Silent },
+): void {
   const serve = servingOf(server, 'secureConnection');
   server.on('secureConnection', (socket: TLSSocket) => {
+    silent.spoke(socket);
     if (socket.alpnProtocol === 'h2') sessions.take(socket);
     else serve(socket);
   });
@@ -95,7 +142,9 @@ function byName(server: Server, sessions: Sessions): void {
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 
 /** In clear text the first bytes say it (§3.3); they must be here in their time. */
-function bySight(server: Server, sessions: Sessions, ms: number): void {
+function bySight(
+  server: Server, { sessions, silent, ms }: { sessions: Sessions; silent: Silent; ms: number },
+): void {
   const serve = servingOf(server, 'connection');
   server.on('connection', (socket: Socket) => {
     let seen = Buffer.alloc(0);
@@ -109,6 +158,7 @@ function bySight(server: Server, sessions: Sessions, ms: number): void {
       const like = PREFACE.compare(seen, 0, length, 0, length) === 0;
       if (like && length < PREFACE.length) return;
       letGo();
+      silent.spoke(socket);
       socket.unshift(seen);
       if (like) sessions.take(socket);
       else serve(socket);

@@ -51,10 +51,11 @@ export function connected(
   fields: Fields,
   { address, secure }: { address: string; secure: boolean },
   { id, trusts }: Way,
-): Pick<Incoming, 'id' | 'scheme' | 'peer' | 'remote' | 'peerTrusted'> {
+): Pick<Incoming, 'id' | 'scheme' | 'peer' | 'remote' | 'peerTrusted' | 'calledAs'> {
   const peer = plainAddress(address);
-  const origin = originOf(fields, { address: peer, secure }, trusts);
-  return { id, peer, peerTrusted: trusts(peer), ...origin };
+  const { remote, scheme, host } = originOf(fields, { address: peer, secure }, trusts);
+  const named = host === undefined ? {} : { calledAs: host };
+  return { id, peer, peerTrusted: trusts(peer), remote, scheme, ...named };
 }
 
 // RFC 9110 §6.5.1: framing, routing, authentication and the like mean nothing in trailers, and are
@@ -62,5 +63,5 @@ export function connected(
 export const NOT_IN_TRAILERS: ReadonlySet<string> = new Set([
   'transfer-encoding', 'content-length', 'host', 'connection', 'trailer', 'te', 'upgrade', 'age',
   'cache-control', 'content-encoding', 'content-type', 'content-range', 'expires', 'location',
-  'set-cookie', 'vary', 'www-authenticate', 'proxy-authenticate', 'keep-alive',
+  'set-cookie', 'vary', 'www-authenticate',
 ]);

@@ -106,7 +106,7 @@ function replyTo(response: ServerResponse): Reply {
       return response.headersSent;
     },
     get over() {
-      return response.destroyed || response.writableEnded;
+      return response.destroyed || response.closed || response.writableEnded;
     },
     head(answer) {
       response.writeHead(answer.status, answer.reason, sendable(answer, response) as string[]);

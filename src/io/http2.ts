@@ -2,7 +2,7 @@
 // streams, resets, idle time and frames that ask for nothing, and one exchange for each stream.
 import {
   constants, createServer, type OutgoingHttpHeaders, type ServerHttp2Session,
-  type ServerHttp2Stream,
+  type ServerHttp2Stream, type ServerStreamResponseOptions,
 } from 'node:http2';
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Socket } from 'node:net';
@@ -206,21 +206,16 @@ function incomingOf(
     fields,
     httpVersion: '2.0',
     authority: (authority ?? fieldLines(fields, 'host')[0])?.toLowerCase() ?? '',
-    body: hasBody(stream, fields) ? bodyOf(stream, fields) : undefined,
+    body: stream.endAfterHeaders ? undefined : bodyOf(stream, fields),
     gone: gone.signal,
     inform: (status, extra) => inform(stream, status, extra),
   };
 }
 
-/** Where the end came with the head, or a length of nothing is said, there is no body. */
-function hasBody(stream: ServerHttp2Stream, fields: Fields): boolean {
-  return !stream.endAfterHeaders && field(fields, 'content-length') !== '0';
-}
-
 async function* bodyOf(stream: ServerHttp2Stream, fields: Fields): ByteStream {
   const chunks = stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
   const awaits = field(fields, 'expect')?.trim().toLowerCase() === '100-continue';
-  if (awaits && !stream.headersSent && !stream.destroyed) {
+  if (awaits && !stream.headersSent && !stream.destroyed && !stream.closed) {
     stream.additionalHeaders({ ':status': 100 });
   }
   try {
@@ -237,8 +232,9 @@ async function* bodyOf(stream: ServerHttp2Stream, fields: Fields): ByteStream {
 // RFC 9110 §15.2; of HTTP/1 upstreams, so that 100 and 101 are about another connection.
 function inform(stream: ServerHttp2Stream, status: number, fields: Fields): void {
   if ((status !== 102 && status !== 103) || stream.headersSent || stream.destroyed) return;
+  const hints = keepFields(fields, (name) => name !== 'content-length');
   try {
-    stream.additionalHeaders({ ':status': status, ...headersOf(fields) });
+    stream.additionalHeaders({ ':status': status, ...headersOf(hints) });
   } catch {
     // A hint that cannot be sent is only a hint.
     return;
@@ -259,12 +255,13 @@ function replyTo(stream: ServerHttp2Stream): Reply {
       const endStream = body === undefined;
       const waitForTrailers = !endStream && !(body instanceof Uint8Array) && trailers !== undefined;
       if (waitForTrailers) {
-        stream.once('wantTrailers', () => stream.sendTrailers(headersOf(trailing)));
+        // A host's own server would send its own.
+        stream.removeAllListeners('wantTrailers');
+        stream.once('wantTrailers', () => sendTrailers(stream, trailing));
       }
       // A 205 has no content (RFC 9110 §15.3.6): Node sends none, of whatever length it was.
       const sent = keepFields(fields, (name) => status !== 205 || name !== 'content-length');
-      const headers = { ':status': status, ...headersOf(sent) };
-      stream.respond(headers, { endStream, waitForTrailers });
+      respond(stream, { ':status': status, ...headersOf(sent) }, { endStream, waitForTrailers });
       return !stream.writableEnded;
     },
     trailers(fields) {
@@ -272,14 +269,40 @@ function replyTo(stream: ServerHttp2Stream): Reply {
     },
     cutOff: () => stream.close(constants.NGHTTP2_INTERNAL_ERROR),
     onStalled(ms, callback) {
-      stream.setTimeout(ms, () => {
+      // The time begins anew with every byte that is taken, and is over more than once where the
+      // upstream was silent before.
+      stream.on('timeout', () => {
         if (stream.writableLength > 0) callback();
       });
+      stream.setTimeout(ms);
     },
     last(because) {
       if (because === 'draining') stream.session?.close();
     },
   };
+}
+
+/** A host's server may refuse two lines of what has one value: then they go as one (§5.3). */
+function respond(
+  stream: ServerHttp2Stream, headers: OutgoingHttpHeaders, options: ServerStreamResponseOptions,
+): void {
+  try {
+    stream.respond(headers, options);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_HTTP2_HEADER_SINGLE_VALUE') throw error;
+    const joined = Object.entries(headers).map(([name, value]) =>
+      [name, Array.isArray(value) && name !== 'set-cookie' ? value.join(', ') : value]);
+    stream.respond(Object.fromEntries(joined) as OutgoingHttpHeaders, options);
+  }
+}
+
+/** What cannot be sent there breaks the answer, which is then not whole. */
+function sendTrailers(stream: ServerHttp2Stream, trailing: Fields): void {
+  try {
+    stream.sendTrailers(headersOf(trailing));
+  } catch {
+    stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  }
 }
 
 /** Lines of one name together, in lower case; throws where a line cannot be sent. */

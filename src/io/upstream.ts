@@ -2,7 +2,7 @@
 // are, 1xx and trailers passed on, bodies read no faster than they are taken. Never follows
 // redirects and never repeats a write.
 import { errors, Pool, type Dispatcher } from 'undici';
-import type { Fields } from '../core/http/message.ts';
+import { endToEnd, type Fields } from '../core/http/message.ts';
 import type { UpstreamConfig } from '../core/rules/config.ts';
 import type {
   ByteStream, Clock, Ear, Fetch, Fetched, FetchFailure, Upstream,
@@ -143,7 +143,7 @@ function once(
       if (status < 200) {
         informed += 1;
         if (informed > INFORMATIONAL_MAX) reception.abort('broken');
-        else request.inform?.(status, fields);
+        else request.inform?.(status, endToEnd(fields));
         return;
       }
       headed = true;

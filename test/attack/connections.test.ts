@@ -222,3 +222,16 @@ t.test('2,000 requests given up at any point leave nothing behind', async (t) =>
   await until(() => upstream.open <= 128, 'no more connections than the pool may have');
   t.match(text, /everfresh_flights 0\n/);
 });
+
+t.test('closing waits for nobody who has not begun to speak', async (t) => {
+  const upstream = await rawUpstream(t, ({ write }) => write(ok('fine')));
+  const s = await front(t, upstream.url, { rules: 'limits: { headers_timeout: 1h }\n' });
+  const silent = await dial(t, s.url);
+  const begun = await dial(t, s.url);
+  begun.write('PRI * HTTP/2.0\r\n');
+  const speaks = await dial(t, s.url);
+  t.equal((await speaks.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n').answer())?.status, 200);
+  await s.close();
+  await Promise.all([silent.closed, begun.closed, speaks.closed]);
+  t.pass('all are closed');
+});

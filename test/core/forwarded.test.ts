@@ -6,7 +6,8 @@ import { rulesOf } from '../asking.ts';
 const one = rulesOf('routes: {}').config;
 const several = rulesOf('hosts: [a.example, b.example]\nroutes: {}').config;
 const way: Way = {
-  id: 'r1', peer: '10.0.0.7', peerTrusted: false, scheme: 'https', authority: 'a.example',
+  id: 'r1', peer: '10.0.0.7', remote: '10.0.0.7', peerTrusted: false, scheme: 'https',
+  authority: 'a.example',
   httpVersion: '1.1',
 };
 const told = [

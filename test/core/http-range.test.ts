@@ -52,8 +52,14 @@ t.test('a range that begins behind the end cannot be satisfied', async (t) => {
     t.equal(asked(value), 'unsatisfiable', value);
   }
   t.equal(asked('bytes=0-', 0), 'unsatisfiable', 'nothing has no first byte');
-  t.same(unsatisfiableFields(['Content-Type', 'a/b', 'Content-Length', '10', 'ETag', '"1"'], 10),
-    ['ETag', '"1"', 'Content-Range', 'bytes */10', 'Content-Length', '0']);
+  const whole = [
+    'Content-Type', 'a/b', 'Content-Length', '10', 'ETag', '"1"', 'Cache-Control', 'max-age=60',
+    'CDN-Cache-Control', 'max-age=60', 'Expires', 'x', 'X-Other', '1',
+  ];
+  t.same(unsatisfiableFields(whole, 10), [
+    'X-Other', '1', 'Cache-Control', 'no-store', 'Content-Range', 'bytes */10',
+    'Content-Length', '0',
+  ], 'and no cache keeps it as if it were all of it');
 });
 
 function given(value: string, fields: Fields, from = { first: 0, bytes: BODY as Uint8Array }) {
@@ -138,13 +144,13 @@ t.test('parts of one version that touch are one, and all of it is whole', async 
     [part(5, 7), part(3, 4), 'bytes 3-7/10'],
     [part(2, 8), part(3, 4), 'bytes 2-8/10'],
   ] as const) {
-    const joined = combined(one, other)!;
+    const joined = combined(one, other, 1e6)!;
     t.equal(field(joined.fields, 'content-range'), range);
     const { first, bytes } = extentOf(joined)!;
     t.same(Buffer.from(bytes), BODY.subarray(first, first + bytes.length));
     t.equal(completed(joined, 'w' as Key), undefined);
   }
-  const whole = completed(combined(part(5, 9), part(0, 4))!, 'w' as Key)!;
+  const whole = completed(combined(part(5, 9), part(0, 4), 1e6)!, 'w' as Key)!;
   t.match(whole, { status: 200, key: 'w' });
   t.same(Buffer.from(whole.body), BODY);
   t.equal(field(whole.fields, 'content-range'), undefined);
@@ -156,7 +162,7 @@ t.test('parts of one version that touch are one, and all of it is whole', async 
 t.test('what was joined is as old as the older one, under the tags of both', async (t) => {
   const joined = combined(part(0, 4, { asOf: 3 as Seq, tags: ['a'] }), part(5, 9, {
     asOf: 7 as Seq, tags: ['b'],
-  }))!;
+  }), 1e6)!;
   t.equal(joined.asOf, 3);
   t.same(joined.tags, ['a', 'b']);
 });
@@ -171,5 +177,5 @@ t.test('parts of other versions, or with a gap, stay apart', async (t) => {
     ['a whole one', part(0, 9, { status: 200 }), part(5, 9)],
     ['another length', part(0, 4, { fields: ['ETag', '"1"', 'Content-Range', 'bytes 0-4/11'] }),
       part(5, 9)],
-  ] as const) t.equal(combined(one, other), undefined, why);
+  ] as const) t.equal(combined(one, other, 1e6), undefined, why);
 });

@@ -49,7 +49,7 @@ t.test('what it says means what it means in Cache-Control', async (t) => {
   t.equal(responseDirectives([]).targeted, false);
 });
 
-t.test('groups are Strings of a List, each once, at most 32', async (t) => {
+t.test('groups are Strings of a List, each once', async (t) => {
   const groups = (value: string) => cacheGroups(['Cache-Groups', value]);
   t.same(groups('"a", "b c", "a", "q\\"", ""'), ['a', 'b c', 'q"']);
   t.same(groups('"a";x=1, token, 5, ("in" "ner")'), ['a'], 'only Strings count');
@@ -57,7 +57,7 @@ t.test('groups are Strings of a List, each once, at most 32', async (t) => {
   for (const invalid of ['"a', '"a",', '"a" "b"', '"é"', 'a"b"']) {
     t.same(groups(invalid), [], invalid);
   }
-  t.equal(groups(Array.from({ length: 40 }, (_, i) => `"g${i}"`).join(', ')).length, 32);
+  t.equal(groups(Array.from({ length: 40 }, (_, i) => `"g${i}"`).join(', ')).length, 40);
   t.same(invalidatedGroups(['Cache-Group-Invalidation', '"a", "b"']), ['a', 'b']);
   t.same(invalidatedGroups(['Cache-Groups', '"a"']), []);
 });

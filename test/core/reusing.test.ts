@@ -55,7 +55,7 @@ t.test('a client may ask for more, and is told what stood against it', async (t)
 
 t.test('an error lets it be given for so long after it became stale', async (t) => {
   for (const [now, given] of [[0, true], [74_999, true], [75_000, false]] as const) {
-    t.equal(reusableOnError(kept, now), given, `at ${now}`);
+    t.equal(reusableOnError(kept, undefined, now), given, `at ${now}`);
   }
 });
 

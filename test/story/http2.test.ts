@@ -5,7 +5,9 @@ import {
   type OutgoingHttpHeaders,
 } from 'node:http2';
 import { buffer } from 'node:stream/consumers';
+import Fastify from 'fastify';
 import t, { type Test } from 'tap';
+import everfresh from '../../src/plugin.ts';
 import { pair } from '../certificates.ts';
 import { dialFrames, END_HEADERS, frame, type FrameClient, lines, TYPE } from '../frames.ts';
 import { Barrier, stage, until } from '../play.ts';
@@ -268,4 +270,68 @@ t.test('an idle connection, and one that begins with nothing, is closed in its t
   const unused = new Client(t, s.url);
   await new Promise((resolve) => void unused.session.once('close', resolve));
   t.pass('both are closed');
+});
+
+t.test('trailers that mean nothing there, and hints with a length, harm nobody', async (t) => {
+  const s = await before(t, ({ write }) => write(
+    'HTTP/1.1 103 Early Hints\r\nContent-Length: 7\r\nLink: </a>\r\nConnection: x\r\n\r\n',
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfine\r\n0\r\n',
+    'Proxy-Connection: 1\r\nHTTP2-Settings: x\r\nX-Sum: 1\r\n\r\n',
+  ));
+  const client = new Client(t, s.url);
+  const got = await client.ask('/x');
+  t.match(got, { status: 200, trailers: { 'x-sum': '1' }, hints: [{ ':status': 103 }] });
+  t.equal(String(got.body), 'fine');
+});
+
+t.test('who takes nothing is cut off also after the upstream was silent for long', async (t) => {
+  const upstream = await rawUpstream(t, ({ write }) => {
+    write('HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n');
+    setTimeout(() => write('x'.repeat(4_000_000)), 400);
+  });
+  const s = await front(t, upstream.url, { rules: 'limits: { send_timeout: 100ms }\n' });
+  const client = new Client(t, s.url);
+  const slow = client.stream('/big');
+  slow.pause();
+  await new Promise((resolve) => void slow.once('close', resolve));
+  await until(() => s.composed.handler.active() === 0 && upstream.open === 0, 'rest');
+  t.pass('with all that feeds it');
+});
+
+t.test('a request that is taken back at once is nobody’s mistake', async (t) => {
+  const s = await before(t, ({ write }) => write(ok('fine')));
+  const troubles: string[] = [];
+  s.composed.gateway.ear.trouble = (what) => void troubles.push(what);
+  const expecting = lines(
+    [':method', 'POST'], [':scheme', 'http'], [':authority', 'a'], [':path', '/posts'],
+    ['expect', '100-continue'],
+  );
+  for (const code of ['\0', '\x08']) {
+    const client = await dialFrames(t, s.url);
+    client.send(
+      frame(TYPE.headers, END_HEADERS, 1, expecting), frame(TYPE.reset, 0, 1, `\0\0\0${code}`),
+    );
+    await until(() => client.came.length > 0 && s.composed.handler.active() === 0, 'rest');
+    client.socket.destroy();
+  }
+  await until(() => s.composed.handler.active() === 0, 'rest');
+  t.same(troubles, []);
+});
+
+t.test('inside a server of somebody’s that speaks it', async (t) => {
+  const upstream = await rawUpstream(t, ({ line, write }) => write(
+    'HTTP/1.1 200 OK\r\nETag: "a"\r\nETag: "b"\r\nTransfer-Encoding: chunked\r\n\r\n',
+    `${line.length.toString(16)}\r\n${line}\r\n0\r\nX-Sum: 1\r\n\r\n`,
+  ));
+  const app = Fastify({ http2: true });
+  await app.register(everfresh, { config: { upstream: upstream.url } });
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  t.teardown(() => app.close());
+  const client = new Client(t, url);
+  for (let turn = 0; turn < 2; turn += 1) {
+    const got = await client.ask('/x');
+    t.match(got, { status: 200, trailers: { 'x-sum': '1' } });
+    t.equal(String(got.body), 'GET /x');
+  }
+  client.session.close();
 });

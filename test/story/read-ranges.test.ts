@@ -162,3 +162,43 @@ t.test('parts that do not say which bytes they are answer the same question only
   await s.send('PUT', '/doc');
   t.not(await ask('bytes=4-9'), before, 'and a write ends them');
 });
+
+t.test('a kept part answers conditions, and who wants only what is kept', async (t) => {
+  const doc = document();
+  const s = await stage(t, { rules: RULES, script: doc.script! });
+  await s.get('/doc', { range: 'bytes=2-5' });
+  const again = await s.get('/doc', { 'range': 'bytes=2-3', 'if-none-match': '"1"' });
+  t.equal(again.status, 304);
+  const only = { 'cache-control': 'only-if-cached' };
+  t.match(await s.get('/doc', { range: 'bytes=2-3', ...only }), { status: 206, body: '23' });
+  t.equal((await s.get('/doc', { range: 'bytes=8-', ...only })).status, 504);
+  t.equal(s.count('GET /doc'), 1);
+});
+
+t.test('parts that grow are no new variants, and no larger than a body may be', async (t) => {
+  const doc = document();
+  const rules = `routes:
+  /doc: { GET: { max_body: 6b } }
+  /other: { GET: {} }
+limits: { new_variants_per_minute: 3 }
+`;
+  const s = await stage(t, { rules, script: doc.script! });
+  for (const range of ['bytes=0-1', 'bytes=2-3', 'bytes=4-5']) await s.get('/doc', { range });
+  t.match((await s.get('/doc', { range: 'bytes=0-5' })).cache, /; hit/, 'joined');
+  await s.get('/doc', { range: 'bytes=6-7' });
+  t.notMatch((await s.get('/doc', { range: 'bytes=0-7' })).cache, /; hit/, 'not beyond the bound');
+  t.match((await s.get('/other')).cache, /stored/, 'and others have their room');
+});
+
+t.test('where all may share it, who asks for a part or its head may be asked for', async (t) => {
+  const s = await stage(t, {
+    rules: 'routes: { /own: { GET: { ttl: 1h, per: everyone } } }',
+    script(request, response) {
+      const known = request.headers.authorization === 'x';
+      response.writeHead(known ? 200 : 401, { 'content-length': 2 }).end('hi');
+    },
+  });
+  const own = { authorization: 'x' };
+  t.equal((await s.get('/own', { ...own, range: 'bytes=0-0' })).status, 200);
+  t.equal((await s.send('HEAD', '/own', undefined, own)).status, 200);
+});

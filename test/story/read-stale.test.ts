@@ -206,3 +206,20 @@ t.test('nobody who cannot be reached is stood in for by what a write has ended',
   await s.send('POST', '/posts');
   t.equal((await s.get('/posts')).status, 502);
 });
+
+t.test('after a write a weak tag that matches a strong one proves nothing', async (t) => {
+  let etag = '"1"';
+  const s = await stage(t, {
+    rules: rules(''),
+    script(request, response) {
+      if (request.method === 'POST') return json(response, etag = 'W/"1"');
+      if (request.headers['if-none-match'] === '"1"') {
+        return void response.writeHead(304, { etag }).end();
+      }
+      json(response, etag, { headers: { etag } });
+    },
+  });
+  await s.get('/posts');
+  await s.send('POST', '/posts');
+  t.equal((await s.get('/posts')).body, '"W/\\"1\\""');
+});

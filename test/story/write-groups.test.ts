@@ -1,7 +1,7 @@
 // Groups that the upstream names (RFC 9875): a write's answer ends all answers of a group, and what
 // of them is in use is fetched again.
 import t from 'tap';
-import { FORMS, stage, until } from '../play.ts';
+import { FORMS, json, stage, until } from '../play.ts';
 
 const RULES = `routes:
   /a: { GET: { ttl: 1h } }
@@ -50,3 +50,18 @@ for (const form of FORMS) {
     t.match((await s.get('/a')).cache, /hit/);
   });
 }
+
+t.test('a write ends all groups that it names, however many', async (t) => {
+  const names = Array.from({ length: 40 }, (_, i) => `"g${i}"`).join(', ');
+  const s = await stage(t, {
+    script: (request, response) => json(response, 1, {
+      headers: request.method === 'POST' ? { 'cache-group-invalidation': names }
+        : { 'cache-control': 'max-age=60', 'cache-groups': '"g36"' },
+    }),
+  });
+  await s.get('/x');
+  t.match((await s.get('/x')).cache, /; hit/);
+  await s.send('POST', '/y/z');
+  await s.get('/x');
+  t.equal(s.count('GET /x'), 2);
+});

@@ -136,3 +136,19 @@ t.test('with no routes at all writes reach what HTTP and REST say', async (t) =>
     );
   }
 });
+
+t.test('a write in the absolute form is one like others', async (t) => {
+  const s = await stage(t, {
+    rules: 'hosts: [a.test]\nroutes: { "/things/:id": { GET: { ttl: 1h } } }',
+    script(request, response) {
+      const headers = request.method === 'POST' ? { location: 'http://a.test/things/9' } : {};
+      json(response, request.url, { headers });
+    },
+  });
+  const host = { host: 'a.test' };
+  await s.get('/things/9', host);
+  await s.send('POST', 'http://a.test/posts?x', undefined, host);
+  t.equal(s.seen.at(1), 'POST /posts?x', 'and goes on in the origin form');
+  await s.get('/things/9', host);
+  t.equal(s.count('GET /things/9'), 2);
+});

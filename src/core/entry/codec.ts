@@ -78,7 +78,7 @@ function answer(
   head: Json,
   known: Pick<Entry, 'key' | 'epoch' | 'asOf' | 'body'>,
 ): Entry | undefined {
-  const { kind, status, reason, shareable } = head;
+  const { kind, status, reason, shareable, outdated } = head;
   const tags = strings(head['tags']);
   const fields = fieldList(head['fields']);
   const recipe = recipeOf(head['recipe']);
@@ -86,10 +86,14 @@ function answer(
   if (kind !== 'answer' || tags === undefined || fields === undefined) return undefined;
   if (recipe === undefined || times === undefined || !isStatus(status)) return undefined;
   if (typeof reason !== 'string' || !FIELD_VALUE.test(reason)) return undefined;
+  if (outdated !== undefined && outdated !== true) return undefined;
   if (shareable !== 'everyone' && shareable !== 'authorization' && shareable !== 'no') {
     return undefined;
   }
-  return { kind, ...known, tags, recipe, status, reason, fields, ...times, shareable };
+  return {
+    kind, ...known, tags, recipe, status, reason, fields, ...times, shareable,
+    ...(outdated === undefined ? {} : { outdated }),
+  };
 }
 
 function recipeOf(value: unknown): Recipe | undefined {

@@ -2,7 +2,7 @@
 // an entry has, and two parts of the same representation as one, or as all of it.
 import { etagOf } from '../http/conditional.ts';
 import { keepFields } from '../http/message.ts';
-import { bringsSpan, type Extent } from '../http/range.ts';
+import { bringsSpan, type Extent, OF_THE_WHOLE } from '../http/range.ts';
 import type { Entry } from './entry.ts';
 
 /** What is there of the representation; undefined where an entry has no bytes that can be cut. */
@@ -25,9 +25,10 @@ export function completed(entry: Entry, key: Entry['key']): Entry | undefined {
 /**
  * Two parts as one; undefined where they are not of one representation or leave a gap. RFC 9111
  * §3.4: "A cache MAY combine these responses into a single stored response […] if they all share
- * the same strong validator". As old as the older one, under the tags of both.
+ * the same strong validator". Valid as the older one is, under the tags of both,
+ * and never larger than `bytesMax`.
  */
-export function combined(older: Entry, newer: Entry): Entry | undefined {
+export function combined(older: Entry, newer: Entry, bytesMax: number): Entry | undefined {
   const [one, other] = [extentOf(older), extentOf(newer)];
   const etag = etagOf(newer.fields);
   if (one === undefined || other === undefined || one.complete !== other.complete) return undefined;
@@ -36,11 +37,11 @@ export function combined(older: Entry, newer: Entry): Entry | undefined {
   const first = Math.min(one.first, other.first);
   const end = Math.max(one.first + one.bytes.length, other.first + other.bytes.length);
   if (end - first > one.bytes.length + other.bytes.length) return undefined;
+  if (end - first > bytesMax) return undefined;
   const body = new Uint8Array(end - first);
   body.set(one.bytes, one.first - first);
   body.set(other.bytes, other.first - first);
-  const fields = keepFields(newer.fields, (name) =>
-    name !== 'content-range' && name !== 'content-length');
+  const fields = keepFields(newer.fields, (name) => !OF_THE_WHOLE.has(name));
   fields.push('Content-Range', `bytes ${first}-${end - 1}/${one.complete}`);
   fields.push('Content-Length', String(body.length));
   return {

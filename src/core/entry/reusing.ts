@@ -22,6 +22,7 @@ export function reuse(
   wants: ClientWants | undefined,
   now: number,
 ): Reuse {
+  if (entry.outdated) return { kind: 'no', because: 'expired' };
   const ageMs = currentAge(entry, now);
   // A `ttl` that was lowered since holds for what is kept already, too.
   const boundMs = allowedMs === undefined ? Infinity : allowedMs + entry.initialAgeMs;
@@ -38,8 +39,17 @@ export function reuse(
 }
 
 /** Whether a failing upstream lets it be given (RFC 5861 §4). */
-export function reusableOnError(entry: Entry, now: number): boolean {
-  return currentAge(entry, now) - entry.freshMs < entry.staleIfErrorMs;
+export function reusableOnError(
+  entry: Entry, wants: ClientWants | undefined, now: number,
+): boolean {
+  const ageMs = currentAge(entry, now);
+  return ageMs - entry.freshMs < entry.staleIfErrorMs && takes(entry, wants, ageMs);
+}
+
+/** Whether a client takes what is stale, as far as it says so (RFC 9111 §5.2.1). */
+function takes(entry: Entry, wants: ClientWants | undefined, ageMs: number): boolean {
+  if (entry.outdated) return false;
+  return wants === undefined || (!wants.reload && wants.acceptable(ageMs, entry.freshMs));
 }
 
 /**
@@ -50,8 +60,9 @@ export function reusableOnError(entry: Entry, now: number): boolean {
 export function reusableDisconnected(
   entry: Entry, { ttlMs }: Pick<ReadRule, 'ttlMs'>, wants: ClientWants | undefined, now: number,
 ): boolean {
-  if (ttlMs !== undefined || wants?.reload === true) return false;
-  if (currentAge(entry, now) - entry.freshMs > DISCONNECTED_MS_MAX) return false;
+  const ageMs = currentAge(entry, now);
+  if (ttlMs !== undefined || !takes(entry, wants, ageMs)) return false;
+  if (ageMs - entry.freshMs > DISCONNECTED_MS_MAX) return false;
   return !forbidsStale(responseDirectives(entry.fields).said);
 }
 

@@ -6,6 +6,7 @@ import { field, type Fields, hasField, type ResponseHead } from '../http/message
 import { storable, type StorageTerms } from '../http/storable.ts';
 import { varyNames } from '../http/vary.ts';
 import { type Cacheable, variantKey } from '../key/meaning.ts';
+import { queryOf } from '../key/query.ts';
 import { asksUncoded, governedByVary, isCredential, neverShown } from '../key/shown.ts';
 import { ownTags } from '../plan/reach.ts';
 import { extraTag } from '../plan/tags.ts';
@@ -149,9 +150,9 @@ function roleOf(
   const credential = isCredential(name, config.credentials);
   const passed = asking !== 'none' && rule.per !== 'everyone';
   if (rule.ttlMs !== undefined || rule.headers !== undefined) {
-    return passed && credential ? 'unkeyed' : 'harmless';
+    return passed && (credential || neverShown(name)) ? 'unkeyed' : 'harmless';
   }
-  if (neverShown(name)) return 'harmless';
+  if (neverShown(name)) return passed ? 'unkeyed' : 'harmless';
   return credential && rule.per === 'everyone' ? 'harmless' : 'tells-apart';
 }
 
@@ -165,7 +166,7 @@ function allTags(
   if (rule.tags.length === 0 && upstreams.length === 0) return [...meaning.tags];
   const own = rule.tags.length === 0 ? [] : ownTags(rule, {
     params,
-    query: recipe.target.split('?')[1],
+    query: queryOf(recipe.target),
     requestFields: recipe.fields,
     requestBody: recipe.body && parseBody(recipe.fields, recipe.body),
     responseFields: response.fields,

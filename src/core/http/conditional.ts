@@ -116,14 +116,22 @@ export function validatorsFor(fields: Fields, strength: 'strong' | 'any'): Field
 
 /**
  * The kept fields with those of a 304 to our own condition laid over them (RFC 9111 §3.2, §4.3.4);
- * undefined where the 304 speaks of another representation, so that nothing is known.
+ * undefined where the 304 speaks of another representation, so that nothing is known. `strong`: it
+ * has to prove that every byte is the same.
  */
-export function freshen(storedFields: Fields, fields304: Fields): Fields | undefined {
+export function freshen(
+  storedFields: Fields, fields304: Fields, strength: 'strong' | 'any' = 'any',
+): Fields | undefined {
   // RFC 9111 §4.3.4: "If the new response contains one or more strong validators […], then each of
   // those strong validators identifies a selected representation for update."
   const etag = field(fields304, 'etag')?.trim();
   const kept = field(storedFields, 'etag')?.trim();
   if (etag !== undefined && (kept === undefined || !same(etag, kept))) return undefined;
+  // Upstreams compare a strong tag of ours with a weak one of theirs (RFC 9110 §13.1.2), which
+  // proves less than was asked for.
+  if (strength === 'strong' && (etag !== kept || etagOf(fields304)?.startsWith('"') !== true)) {
+    return undefined;
+  }
   // Without one it answers the only condition that was sent, unless its date says otherwise.
   const modified = field(fields304, 'last-modified');
   const keptModified = field(storedFields, 'last-modified');

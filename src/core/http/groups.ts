@@ -3,9 +3,6 @@
 import { field, type Fields } from './message.ts';
 import { listOfStrings } from './structured.ts';
 
-/** RFC 9875 §2 asks caches for at least 32 groups of an answer; more than that are not believed. */
-const GROUPS_MAX = 32;
-
 /** The groups that an answer is in (§2), each once; none where the field can't be read. */
 export function cacheGroups(fields: Fields): string[] {
   return groupsIn(fields, 'cache-groups');
@@ -22,5 +19,5 @@ export function invalidatedGroups(fields: Fields): string[] {
 function groupsIn(fields: Fields, name: string): string[] {
   const value = field(fields, name);
   const groups = value === undefined ? undefined : listOfStrings(value);
-  return [...new Set(groups)].filter((group) => group !== '').slice(0, GROUPS_MAX);
+  return [...new Set(groups)].filter((group) => group !== '');
 }

@@ -51,8 +51,10 @@ export function searchPart(query: string | undefined, variance: SearchVariance):
   const { freeOrder, ignored, allBut } = variance;
   const counts = (name: string): boolean =>
     (allBut === undefined ? !ignored.has(name) : allBut.has(name));
+  // Two answers that name other parameters say nothing of one another's queries.
+  const said = [freeOrder, [...ignored].sort(), allBut && [...allBut].sort()];
   const pairs = [...new URLSearchParams(query ?? '')].filter(([name]) => counts(name));
   // Only names are put in order: that among the values of one may carry meaning.
   if (freeOrder) pairs.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  return JSON.stringify(pairs);
+  return JSON.stringify([said, pairs]);
 }

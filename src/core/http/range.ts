@@ -160,17 +160,20 @@ function several(
 }
 
 // What describes all of it and not a part. Digests of the representation (Repr-Digest) stay.
-const OF_THE_WHOLE = new Set([
+export const OF_THE_WHOLE: ReadonlySet<string> = new Set([
   'content-length', 'content-range', 'content-md5', 'content-digest', 'transfer-encoding',
 ]);
 
 const contentRange = ({ first, last }: Span, complete: number): string =>
   `bytes ${first}-${last}/${complete}`;
 
+// How long the whole answer may be kept, and by what it is known, is not said of a refusal.
+const OF_THE_ANSWER = /^(?:content-.*|.*-control|expires|etag|last-modified)$/;
+
 /** What an unsatisfiable range is told (RFC 9110 §15.5.17): the length that there is. */
 export function unsatisfiableFields(fields: Fields, complete: number): string[] {
-  const kept = keepFields(fields, (name) =>
-    !OF_THE_WHOLE.has(name) && !name.startsWith('content-'));
+  const kept = keepFields(fields, (name) => !OF_THE_WHOLE.has(name) && !OF_THE_ANSWER.test(name));
+  kept.push('Cache-Control', 'no-store');
   return [...kept, 'Content-Range', `bytes */${complete}`, 'Content-Length', '0'];
 }
 

@@ -92,15 +92,16 @@ function preference(member: string): { text: string; q: number } | undefined {
   const [range, ...parameters] = splitOutsideQuotes(member, ';') ?? [];
   if (range === undefined || range === '' || /[\s"]/.test(range)) return undefined;
   let text = range.toLowerCase();
-  let q = 1000;
+  let [q, weighed] = [1000, false];
   for (const parameter of parameters) {
     const found = /^([^=\s"]+)=(.+)$/s.exec(parameter);
     if (found === null) return undefined;
     const name = found[1]!.toLowerCase();
     const weight = name === 'q' ? thousandths(found[2]!) : undefined;
     if (name !== 'q') text += `;${name}=${found[2]!}`;
-    else if (weight === undefined) return undefined;
-    else q = weight;
+    // Of two weights nobody knows which one counts.
+    else if (weight === undefined || weighed) return undefined;
+    else [q, weighed] = [weight, true];
   }
   return { text, q };
 }

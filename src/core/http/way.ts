@@ -14,6 +14,8 @@ export interface Origin {
   /** The client's address. */
   readonly remote: string;
   readonly scheme: 'http' | 'https';
+  /** By which name the client called the proxy, in lower case. */
+  readonly host?: string;
 }
 
 /** Where a request comes from; `trusts` says of an address that it is a proxy's in front. */
@@ -29,10 +31,21 @@ export function originOf(
     clientIn(fieldLines(fields, 'x-forwarded-for').flatMap((line) => line.split(',')), trusts),
     clientIn(elements.map((element) => element.for), trusts),
   );
+  const host = agreed(
+    named(field(fields, 'x-forwarded-host')?.split(',')[0]), named(elements[0]?.host),
+  );
   return {
     remote: remote ?? address,
     scheme: proto === 'https' ? 'https' : own.scheme,
+    ...(host === undefined ? {} : { host }),
   };
+}
+
+/** A name and a port, of the plain kind; the first proxy is the one that the client called. */
+function named(host: string | undefined): string | undefined {
+  const plain = host?.trim().toLowerCase() ?? '';
+  return /^(?:[a-z0-9\-._~]{1,255}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?$/.test(plain)
+    ? plain : undefined;
 }
 
 /** What both say, or the one that says anything. */
@@ -74,6 +87,7 @@ export function plainAddress(address: string): string {
 interface Element {
   readonly for: string | undefined;
   readonly proto: string | undefined;
+  readonly host: string | undefined;
 }
 
 /** The elements of `Forwarded`, one for each hop; none where the field can't be read (§4). */
@@ -92,5 +106,5 @@ function element(text: string): Element | undefined {
     if (name === undefined || value === undefined || said.has(name.toLowerCase())) return undefined;
     said.set(name.toLowerCase(), value);
   }
-  return { for: said.get('for'), proto: said.get('proto') };
+  return { for: said.get('for'), proto: said.get('proto'), host: said.get('host') };
 }

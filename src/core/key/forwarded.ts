@@ -8,6 +8,9 @@ export interface Way {
   /** The address of who is connected: a proxy adds it to those that are said already. */
   readonly peer: string;
   readonly peerTrusted: boolean;
+  /** The client's address, as far as it is known. */
+  readonly remote: string;
+  readonly calledAs?: string;
   readonly scheme: 'http' | 'https';
   readonly authority: string;
   /** By which the request came. */
@@ -26,11 +29,13 @@ export function forwardedFields(fields: Fields, way: Way, config: Config): strin
   const kept = way.peerTrusted ? [...fields] : keepFields(fields, (name) => !WAY.has(name));
   const has = (wanted: string): boolean =>
     kept.some((text, i) => i % 2 === 0 && text.toLowerCase() === wanted);
-  kept.push('X-Forwarded-For', way.peer);
+  // One that reads the other field would take the proxy for the client.
+  const told = has('x-forwarded-for') || way.remote === way.peer ? '' : `${way.remote}, `;
+  kept.push('X-Forwarded-For', told + way.peer);
   if (has('forwarded')) kept.push('Forwarded', element(way));
   if (!has('x-forwarded-proto')) kept.push('X-Forwarded-Proto', way.scheme);
   if (!has('x-forwarded-host') && way.authority !== '') {
-    kept.push('X-Forwarded-Host', way.authority);
+    kept.push('X-Forwarded-Host', way.calledAs ?? way.authority);
   }
   if (!has('x-request-id')) kept.push('X-Request-Id', way.id);
   kept.push('Via', `${way.httpVersion} everfresh`);

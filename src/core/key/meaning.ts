@@ -12,7 +12,7 @@ import { structuralTags, type Bound } from '../plan/tags.ts';
 import type { Config, ReadRule, Route } from '../rules/config.ts';
 import type { PassBecause } from '../verdict.ts';
 import { isCanonicalPath } from './path.ts';
-import { shownQuery } from './query.ts';
+import { queryOf, shownQuery } from './query.ts';
 import {
   askingWith, type Asking, contentFields, isCredential, keyedAlways, shownFields,
 } from './shown.ts';
@@ -132,7 +132,7 @@ export function inSearch(meaning: Cacheable, variance: SearchVariance | undefine
     return { ...meaning, key: primaryKey(rule, recipe, upstream), searched: false };
   }
   const path = primaryKey(rule, { ...recipe, target: recipe.path }, upstream);
-  const part = searchPart(recipe.target.split('?')[1], variance);
+  const part = searchPart(queryOf(recipe.target), variance);
   return { ...meaning, key: hashParts([KEY_FORMAT, 'search', path, part]), searched: true };
 }
 
@@ -162,7 +162,8 @@ function primaryKey(rule: ReadRule, recipe: Recipe, upstream: string): Key {
   // related metadata." Every byte counts: who knows what a media type means may tell more alike.
   if (recipe.body !== undefined) {
     parts.push('content', createHash('sha256').update(recipe.body).digest('base64url'));
-    parts.push(...contentFields(recipe.fields));
+    const described = contentFields(recipe.fields);
+    parts.push(...described.map((text, i) => (i % 2 === 0 ? text.toLowerCase() : text)));
   }
   return hashParts(parts);
 }

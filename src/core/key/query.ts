@@ -2,6 +2,12 @@
 // parameters only, in the order given or a canonical one.
 import type { ReadRule } from '../rules/config.ts';
 
+/** What stands behind the first `?` of a target; others are part of it (RFC 3986 §3.4). */
+export function queryOf(target: string): string | undefined {
+  const at = target.indexOf('?');
+  return at < 0 ? undefined : target.slice(at + 1);
+}
+
 /** Pairs with percent-escapes and `+` decoded; what cannot be decoded stays as it is. */
 export function decodeQuery(query: string | undefined): [name: string, value: string][] {
   return pieces(query).map((piece) => {

@@ -1,5 +1,6 @@
 // Which fields of a request the upstream may see when a shared entry is filled, and which of them
 // tell answers apart. What is neither keyed nor governed by `Vary` never reaches the upstream.
+import { createHash } from 'node:crypto';
 import type { Fields } from '../http/message.ts';
 import { endToEnd, keepFields } from '../http/message.ts';
 import { canonicalAcceptEncoding } from '../http/vary.ts';
@@ -126,6 +127,12 @@ const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 /** What of a reader's trace may go along with a fill: it follows the fetch, and decides nothing. */
 export function traceFields(fields: Fields): string[] {
   return keepFields(fields, (name, value) => name === 'traceparent' && TRACEPARENT.test(value));
+}
+
+/** What a fill says of its reader's id: hexadecimal digits as they are, of any other a digest. */
+export function shownId(id: string): string {
+  if (/^[0-9a-f-]{32,36}$/i.test(id)) return id;
+  return createHash('sha256').update(id).digest('hex').slice(0, 32);
 }
 
 /** Of the shown ones, whether the field is in the key whatever the answer's `Vary` says. */
