@@ -104,7 +104,7 @@ function readLines({ key = '', ttlMs, tags = [], fetch }: Explanation): string[]
     ...labelled('key', [key]),
     ...labelled('ttl', [ttl]),
     ...labelled('tags', tags),
-    ...(fetch === undefined ? [] : labelled('fetch', [`GET ${fetch.target}`])),
+    ...(fetch === undefined ? [] : labelled('fetch', [`${fetch.method} ${fetch.target}`])),
     ...labelled('with', pairs(fetch?.fields ?? [])),
   ];
 }

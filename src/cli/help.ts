@@ -29,7 +29,7 @@ const HELPS = {
     usage: ['everfresh serve [URL] [OPTIONS]', 'everfresh URL [OPTIONS]'],
     does: 'run the gateway',
     more: `Runs the gateway in front of the upstream. With a URL alone there is no file: every GET
-is cached as HTTP allows, and writes refresh by REST convention.
+and QUERY is cached as HTTP allows, and writes refresh by REST convention.
 
   -c, --config FILE       the configuration; routes.yaml unless said
       --upstream URL      where to fetch from

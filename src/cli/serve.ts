@@ -13,7 +13,7 @@ import { mayFork } from '../io/workers.ts';
 import { EXIT_OK, EXIT_WRONG, type World } from './world.ts';
 
 const EXIT_FAILED = 1;
-const NO_FILE = 'no file: only what the API itself calls fresh (Cache-Control, Expires) is kept';
+const NO_FILE = 'no file: what the API lets be kept is (Cache-Control, Expires, Last-Modified)';
 
 export async function run(argv: readonly string[], world: World): Promise<number> {
   const read = readFlags(argv, world.env);

@@ -28,7 +28,9 @@ export interface Explanation {
   readonly route?: string;
   readonly key?: string;
   readonly asking?: string;
-  readonly fetch?: { readonly target: string; readonly fields: readonly string[] };
+  readonly fetch?: {
+    readonly method: string; readonly target: string; readonly fields: readonly string[];
+  };
   readonly tags?: readonly string[];
   readonly ttlMs?: number | null;
   readonly cached?: { readonly standing: string; readonly asOf?: number; readonly ageMs?: number };
@@ -95,7 +97,7 @@ export async function explain(
     route: rule.pattern,
     key,
     asking,
-    fetch: { target: recipe.target, fields: recipe.fields },
+    fetch: { method: recipe.method, target: recipe.target, fields: recipe.fields },
     tags: [...tags, ...ownTagsKnown(meaning)],
     ttlMs: rule.ttlMs ?? null,
     ...(gateway === undefined ? {} : { cached: await cachedNow(gateway, meaning) }),

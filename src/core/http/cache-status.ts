@@ -148,7 +148,8 @@ export const REASONS: Readonly<Record<Reason, string>> = {
   'touch-unconfirmed': 'The write was forwarded, but the store could not be told of it.',
   'only-if-cached': 'The client asked for a kept answer only, and there is none that it takes.',
   // writes
-  'refreshing': 'The write was applied; so many kept answers are being fetched again.',
+  'refreshing':
+    'The write was applied; so many kept answers are being fetched again (in `observe`: would be).',
   'not-applied': 'The upstream did not apply the write; nothing that is kept has changed.',
   'outcome-unknown': 'Nobody knows whether the write was applied; what it reaches is held invalid.',
 };
