@@ -138,7 +138,8 @@ const perEveryone = scalar('`everyone`', (text) => (text === 'everyone'
 export const readOptions = {
   ttl: maybe(
     life, 'How long an answer of 200, 203, 204, 300, 301 or 308 may be used; wins over the '
-    + 'upstream\'s freshness, not over its `no-store`, `private` or `Set-Cookie`. Others go by HTTP\'s rule.',
+    + 'upstream\'s freshness, not over its `no-store`, `private` or `Set-Cookie`. Others go by '
+    + 'HTTP\'s rule.',
     'HTTP\'s rule'),
   negative_ttl: usually(life, '10s', 'The longest that a 404 or 410 may be used under `ttl`.'),
   override: maybe(
