@@ -1,6 +1,5 @@
-// Everfresh as a Fastify plugin: whatever the host has no route for goes to the stories,
-// WebSockets to @fastify/http-proxy. The door and the socket are the host's here: what its server
-// lets in is what the stories see.
+// Everfresh as a Fastify plugin: whatever the host has no route for goes to the stories. The door
+// and the socket are the host's here: what its server lets in is what the stories see.
 import type { FastifyPluginAsync } from 'fastify';
 import { compose } from './compose/gateway.ts';
 import { mount } from './compose/mount.ts';

@@ -11,6 +11,7 @@ import { realClock } from '../io/clock.ts';
 import { type CountedHandler, requestHandler } from '../io/handler.ts';
 import { type Logger, openLog } from '../io/log.ts';
 import { type Metrics, openMetrics } from '../io/metrics.ts';
+import { openTunnels, type Tunnels } from '../io/tunnel.ts';
 import { undiciUpstream } from '../io/upstream.ts';
 import { earOf } from './ear.ts';
 import { liveOf, reload } from './reload.ts';
@@ -20,6 +21,8 @@ import { openStore } from './store.ts';
 export interface Composed {
   readonly gateway: Gateway;
   readonly handler: CountedHandler;
+  /** Of WebSockets. */
+  readonly tunnels: Tunnels;
   readonly metrics: Metrics;
   readonly log: Logger;
   /** Takes a new configuration as a whole. */
@@ -57,6 +60,7 @@ export async function compose(
   return {
     gateway,
     handler,
+    tunnels: openTunnels({ live: () => gateway.live, newId, log }),
     metrics,
     log,
     apply(next) {

@@ -1,14 +1,13 @@
-// The listeners of a running gateway: its own, before Fastify's router, and the admin's. They open
-// and close together, and closing lets what is under way end first.
+// The listeners of a running gateway: its own and the admin's. They open and close together, and
+// closing lets what is under way end first.
+import type { Server } from 'node:http';
 import { type AddressInfo, Server as NetServer } from 'node:net';
-import Fastify from 'fastify';
 import { openAdmin } from '../admin/api.ts';
 import { instance } from '../admin/instance.ts';
 import type { Running } from '../admin/running.ts';
 import type { Composed } from './gateway.ts';
 import type { Config } from '../core/rules/config.ts';
 import { type Door, openDoor, refuseUnparsed } from '../io/door.ts';
-import { mount } from './mount.ts';
 
 export interface Listeners {
   /** `host:port` as bound. */
@@ -31,15 +30,11 @@ export async function openListeners(
   config: Config,
   shown: Shown,
 ): Promise<Listeners> {
-  const { gateway, metrics } = composed;
+  const { gateway, metrics, tunnels } = composed;
   const door = openDoor(config, composed.handler.handle);
-  const app = Fastify({
-    logger: false,
-    // Only upgrades get as far as Fastify's router; everything else is answered before it.
-    serverFactory: () => door.server,
-    clientErrorHandler: refuseUnparsed,
-  });
-  await app.register((inner) => mount(inner, composed));
+  const { server } = door;
+  server.on('clientError', refuseUnparsed);
+  server.on('upgrade', (request, socket, head) => tunnels.open(request, socket, head));
   let listening = false;
   const running = instance({
     gateway,
@@ -50,7 +45,7 @@ export async function openListeners(
     draining: () => composed.draining(),
   });
   try {
-    await app.listen({ host: config.listen.host, port: config.listen.port });
+    await listen(server, config.listen);
     listening = true;
     const { ear, clock } = gateway;
     const admin =
@@ -61,21 +56,30 @@ export async function openListeners(
             throw new Error(`admin: ${error.message}`, { cause: error });
           });
     return {
-      gateway: printAddress(app.server.address() as AddressInfo),
+      gateway: printAddress(server.address() as AddressInfo),
       admin: admin && `${admin.address}:${admin.port}`,
       running,
       async close() {
         listening = false;
         composed.drain();
         await drained(composed, door, gateway.live.config.limits.drainMs);
-        await app.close();
         await admin?.close();
       },
     };
   } catch (error) {
-    await app.close();
+    server.close();
     throw error;
   }
+}
+
+function listen(server: Server, { host, port }: Config['listen']): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
 }
 
 /** No new connections; those under way end their request, or are ended when the time is over. */
@@ -89,6 +93,7 @@ async function drained(
   // is written, but not yet sent.
   NetServer.prototype.close.call(server);
   door.drain();
+  const untunnelled = composed.tunnels.close();
   while (composed.handler.active() > 0 && clock.mono() < until) {
     if (composed.handler.sending() === 0) server.closeIdleConnections();
     await new Promise<void>((resolve) => void setTimeout(resolve, 20));
@@ -96,6 +101,7 @@ async function drained(
   const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
   server.closeAllConnections();
   door.end();
+  await untunnelled;
   await closed;
 }
 

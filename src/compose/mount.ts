@@ -1,49 +1,46 @@
-// The Fastify half of the gateway, alone or as a plugin: hands every request to the stories before
-// Fastify looks at it, and lets WebSockets through to @fastify/http-proxy.
-import httpProxy from '@fastify/http-proxy';
+// The gateway inside somebody's Fastify: whatever the host's router has no other route for goes to
+// the stories before Fastify reads its body, and WebSockets to their tunnels.
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { atTheDoor } from '../core/http/door.ts';
-import { endToEnd, keepFields } from '../core/http/message.ts';
-import { problem } from '../core/http/problem.ts';
-import { forwardedFields } from '../core/key/forwarded.ts';
-import type { Gateway } from '../flow/gateway.ts';
+import type { Socket } from 'node:net';
+import type { FastifyInstance } from 'fastify';
 import type { Exchange } from '../io/exchange.ts';
-import { declaresBody, incomingOf, inTurn } from '../io/http1.ts';
+import { inTurn } from '../io/http1.ts';
 import { exchangeByStream } from '../io/http2.ts';
 import type { Composed } from './gateway.ts';
 
-/** How long the other end of a WebSocket may take to say goodbye, so that a drain has an end. */
-const FAREWELL_MS = 2000;
+const METHODS = ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT', 'OPTIONS', 'QUERY'];
 
-const PROXIED = ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT', 'OPTIONS'];
+interface Upgrade {
+  readonly socket: Socket;
+  readonly head: Buffer;
+}
 
-/** Takes every request of this context that is not an upgrade, and carries WebSockets. */
-export async function mount(app: FastifyInstance, { gateway, handler }: Composed): Promise<void> {
-  app.addHook('onRequest', (request, reply, done) => {
-    if (isUpgrade(request)) {
-      // Node has let go of this socket: without a listener a client that resets it would end us.
-      request.raw.socket.on('error', () => request.raw.socket.destroy());
-      return void refuseUpgrade(gateway, request, reply, done);
-    }
+/** Takes every request of this context. */
+export async function mount(app: FastifyInstance, { handler, tunnels }: Composed): Promise<void> {
+  const upgrades = new WeakMap<IncomingMessage, Upgrade>();
+  app.addHook('onRequest', async (request, reply) => {
     reply.hijack();
-    hand(request.raw, reply.raw, handler.handle);
+    const upgrade = upgrades.get(request.raw);
+    if (upgrade === undefined) return hand(request.raw, reply.raw, handler.handle);
+    // The answer is the tunnel's to give.
+    reply.raw.detachSocket(upgrade.socket);
+    tunnels.open(request.raw, upgrade.socket, upgrade.head);
   });
   // Fastify's router doesn't know it by itself; which others arrive, the host decides.
   if (!app.supportedMethods.includes('QUERY')) app.addHttpMethod('QUERY', { hasBody: true });
-  await app.register(httpProxy, {
-    upstream: '',
-    httpMethods: [...PROXIED, 'QUERY'],
-    websocket: true,
-    wsServerOptions: { closeTimeout: FAREWELL_MS },
-    wsClientOptions: {
-      closeTimeout: FAREWELL_MS,
-      rewriteRequestHeaders: (_none: unknown, request: FastifyRequest) =>
-        handshake(gateway, request),
-    },
-    replyOptions: { getUpstream: (request) => upstreamOf(gateway, request.raw.url ?? '/') },
+  app.route({ method: METHODS, url: '/*', handler: () => undefined });
+  // Through the host's own router, as any other request: it may have a route for it.
+  app.server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    upgrades.set(request, { socket, head });
+    const response = new ServerResponse(request);
+    response.assignSocket(socket);
+    // Node has let go of this connection: after an answer of the host's nobody else would end it.
+    response.shouldKeepAlive = false;
+    response.once('finish', () => socket.destroySoon());
+    app.routing(request, response);
   });
+  app.addHook('preClose', () => tunnels.close());
 }
 
 /** The host's server may speak HTTP/2. */
@@ -55,57 +52,3 @@ function hand(
   const peer = { address: socket.remoteAddress ?? '', secure: 'encrypted' in socket };
   handle(exchangeByStream(stream, rawHeaders, peer));
 }
-
-const isUpgrade = (request: FastifyRequest): boolean =>
-  (request.raw as { upgrade?: boolean | null }).upgrade === true;
-
-function upstreamOf({ live }: Gateway, url: string): string {
-  const route = live.finder.match(url.split('?', 1)[0]!)?.route;
-  return (route?.upstream ?? live.config.upstream).url;
-}
-
-/** What the upstream is told of who opens a WebSocket: as with any other request that is passed. */
-function handshake({ live, newId }: Gateway, { raw }: FastifyRequest): Record<string, string[]> {
-  const { config } = live;
-  const response = new ServerResponse(raw);
-  const way = incomingOf(raw, response, { id: newId(), trusts: live.trusts });
-  const fields = keepFields(endToEnd(raw.rawHeaders), (name) =>
-    name !== 'host' && !name.startsWith('sec-websocket-'));
-  const headers: Record<string, string[]> = Object.create(null) as Record<string, string[]>;
-  const forwarded = forwardedFields(fields, way, config);
-  for (let i = 0; i < forwarded.length; i += 2) {
-    (headers[forwarded[i]!.toLowerCase()] ??= []).push(forwarded[i + 1]!);
-  }
-  return headers;
-}
-
-/** A WebSocket is refused where the file says that a path is read as plain HTTP. */
-function refuseUpgrade(
-  { live }: Gateway,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  done: () => void,
-): void {
-  const { method, url, rawHeaders, httpVersion } = request.raw;
-  const { config, finder } = live;
-  const hasBody = declaresBody(rawHeaders);
-  const door = atTheDoor(
-    { method: method!, target: url!, fields: rawHeaders, httpVersion, hasBody },
-    { limits: config.limits, hosts: config.hosts, credentials: config.credentials.headers },
-  );
-  const read = door.kind === 'enter' && !config.implicit &&
-    finder.match(door.path)?.route.reads.has('GET');
-  if (door.kind === 'enter' && !read) return done();
-  const refusal = door.kind === 'refuse'
-    ? problem(door.because)
-    : problem('bad-upgrade', { status: 426 });
-  reply.code(refusal.status)
-    .headers({
-      'content-type': 'application/problem+json',
-      connection: 'close',
-      // RFC 9110 §15.5.22: a 426 says what would be spoken instead.
-      upgrade: 'HTTP/1.1',
-    })
-    .send(Buffer.from(refusal.body));
-}
-

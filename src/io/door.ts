@@ -8,13 +8,11 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { field, tokens } from '../core/http/message.ts';
-import { cacheStatus } from '../core/http/cache-status.ts';
-import { problem } from '../core/http/problem.ts';
 import type { Config } from '../core/rules/config.ts';
-import type { RefuseBecause } from '../core/verdict.ts';
 import type { Exchange } from './exchange.ts';
 import { awaited, inTurn } from './http1.ts';
 import { openSessions, type Sessions } from './http2.ts';
+import { lastWord, type Word } from './last-word.ts';
 
 /** The listener, with what its own closing does not end. */
 export interface Door {
@@ -39,8 +37,8 @@ export function openDoor(config: Config, handler: (exchange: Exchange) => void):
     connectionsCheckingInterval: Math.min(1000, headersTimeout),
     insecureHTTPParser: false,
     // What else a client offers is ignored (Node from 24.9 on; before that it is refused).
-    shouldUpgradeCallback: (request: IncomingMessage) =>
-      tokens(field(request.rawHeaders, 'upgrade')).includes('websocket'),
+    shouldUpgradeCallback: (request: IncomingMessage) => request.method === 'GET'
+      && tokens(field(request.rawHeaders, 'upgrade')).includes('websocket'),
     // The door refuses these itself, with a reason.
     requireHostHeader: false,
   };
@@ -72,7 +70,7 @@ export function openDoor(config: Config, handler: (exchange: Exchange) => void):
   server.on('connect', (_request: IncomingMessage, socket: Socket) => {
     // From here on the socket is ours alone, its errors too.
     socket.on('error', () => socket.destroy());
-    lastWord(socket, 'method-not-allowed', 405);
+    lastWord(socket, { kind: 'refuse', because: 'method-not-allowed', status: 405 });
   });
   return {
     server,
@@ -193,32 +191,19 @@ export function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket): vo
       return;
     }
   }
-  lastWord(socket, ...unparsed(error.code));
+  lastWord(socket, unparsed(error.code));
 }
 
-function unparsed(code: string | undefined): Parameters<typeof refusal> {
-  if (code === 'HPE_HEADER_OVERFLOW') return ['too-many-fields', 431];
-  return ['bad-framing', code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400];
+function unparsed(code: string | undefined): Word {
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    return { kind: 'refuse', because: 'too-many-fields', status: 431 };
+  }
+  const status = code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
+  return { kind: 'refuse', because: 'bad-framing', status };
 }
 
 /** What was asked before the nonsense is still answered; then nothing more is read. */
 function closeAfter(last: ServerResponse, socket: Socket): void {
   last.shouldKeepAlive = false;
   last.once('finish', () => socket.destroySoon());
-}
-
-function lastWord(socket: Socket, because: RefuseBecause, status: number): void {
-  const { head, body } = refusal(because, status);
-  socket.write(head);
-  socket.write(body);
-  // Not `end` alone: a client that never ends its half would hold the connection for ever.
-  socket.destroySoon();
-}
-
-function refusal(because: RefuseBecause, status: number): { head: string; body: Uint8Array } {
-  const { reason, fields, body } = problem(because, { status });
-  const lines = [...fields, 'Cache-Status', cacheStatus({ kind: 'refuse', because, status })];
-  let head = `HTTP/1.1 ${status} ${reason}\r\n`;
-  for (let i = 0; i < lines.length; i += 2) head += `${lines[i]!}: ${lines[i + 1]!}\r\n`;
-  return { head: `${head}Connection: close\r\n\r\n`, body };
 }

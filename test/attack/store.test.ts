@@ -125,8 +125,7 @@ t.test('F73 a library with a known hole: not in the lockfile', async (t) => {
     return at >= 0 && one[at]! < other[at]!;
   };
   const floors: Record<string, string> = {
-    'fastify': '5.12.1', '@fastify/http-proxy': '11.4.4', '@fastify/reply-from': '12.6.2',
-    'undici': '7.18.2', 'fast-uri': '3.1.1',
+    'fastify': '5.12.1', 'undici': '7.18.2', 'fast-uri': '3.1.1',
   };
   for (const [name, least] of Object.entries(floors)) {
     const there = Object.entries(packages)

@@ -1,7 +1,9 @@
 // WebSockets through the gateway: the handshake is passed with what says who asks, frames go both
 // ways, and when either side or the gateway ends, so do the others.
 import { createHash } from 'node:crypto';
+import Fastify from 'fastify';
 import t from 'tap';
+import everfresh from '../../src/plugin.ts';
 import { until } from '../play.ts';
 import { dial, type Exchange, front, ok, once, rawUpstream } from '../raw.ts';
 
@@ -22,8 +24,6 @@ const frame = (text: string): string => `\x81${String.fromCharCode(text.length)}
 const masked = (text: string): string =>
   `\x81${String.fromCharCode(0x80 | text.length)}\0\0\0\0${text}`;
 
-const CLOSE = '\x88';
-
 const open = (target: string, ...lines: string[]): string => [
   `GET ${target} HTTP/1.1`, 'Host: a.example', 'Upgrade: websocket', 'Connection: Upgrade',
   'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', ...lines, '', '',
@@ -35,7 +35,6 @@ t.test('a WebSocket is carried both ways, and the upstream learns who asks', asy
     accepts(exchange, 'Sec-WebSocket-Protocol: chat');
     exchange.socket.on('data', (text: string) => {
       heard += text;
-      if (text.includes(CLOSE)) exchange.socket.end();
     });
     exchange.write(frame('hello'));
   });
@@ -63,24 +62,64 @@ t.test('a WebSocket is carried both ways, and the upstream learns who asks', asy
   await until(() => upstream.open === 0, 'a client that leaves ends the other side');
 });
 
-t.test('a WebSocket that the upstream refuses or ends is ended', async (t) => {
+t.test('what the upstream says to the handshake is what the client gets', async (t) => {
   const upstream = await rawUpstream(t, (exchange) => {
-    if (exchange.line === 'GET /no') {
-      return exchange.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n');
+    switch (exchange.line) {
+      case 'GET /no': return exchange.write(
+        'HTTP/1.1 401 Who\r\nWWW-Authenticate: Basic\r\nX-Two: 1\r\nX-Two: 2\r\n',
+        'Transfer-Encoding: chunked\r\n\r\n4\r\nnope\r\n0\r\n\r\n',
+      );
+      case 'GET /b':
+        accepts(exchange, 'Sec-WebSocket-Protocol: b', 'Set-Cookie: a=1', 'X-Session: 7');
+        return exchange.write(frame('at once'));
+      case 'GET /none': return accepts(exchange);
+      case 'GET /reset': return exchange.socket.destroy();
+      default:
+        accepts(exchange);
+        exchange.write(frame('hello'));
+        return exchange.socket.end();
     }
-    accepts(exchange);
-    exchange.write(frame('hello'));
-    return exchange.socket.end();
   });
   const s = await front(t, upstream.url, { rules: RULES });
-  for (const target of ['/no', '/ends']) {
+  const asks = async (target: string) => {
     const client = await dial(t, s.url);
-    t.equal((await client.write(open(target)).answer())?.status, 101);
-    t.ok(await client.sees(CLOSE), 'and is told so');
-    client.reset();
-  }
+    const protocols = 'Sec-WebSocket-Protocol: a, b';
+    return { client, answer: await client.write(open(target, protocols)).answer() };
+  };
+  const no = await asks('/no');
+  t.match(no.answer, { status: 401, reason: 'Who', body: 'nope' });
+  t.same(no.answer?.values('www-authenticate'), ['Basic']);
+  t.same(no.answer?.values('x-two'), ['1', '2']);
+  t.same(no.answer?.values('connection'), ['close']);
+  const b = await asks('/b');
+  t.match(b.answer, { status: 101 });
+  t.same(['sec-websocket-protocol', 'set-cookie', 'x-session'].map((name) =>
+    b.answer!.values(name)[0]), ['b', 'a=1', '7']);
+  t.ok(await b.client.sees(frame('at once')));
+  t.same((await asks('/none')).answer?.values('sec-websocket-protocol'), []);
+  t.match((await asks('/reset')).answer, { status: 502, body: /upstream-reset/ });
+  const ends = await asks('/ends');
+  t.equal(ends.answer?.status, 101);
+  t.match(await ends.client.toTheEnd(), frame('hello'), 'what it said last still comes');
   const plain = await once(t, s.url, 'GET /no HTTP/1.1\r\nHost: a\r\n\r\n');
-  t.equal(plain.status, 403, 'the gateway is still there');
+  t.equal(plain.status, 401, 'the gateway is still there');
+  await upstream.close();
+  const gone = await asks('/chat');
+  t.match(gone.answer, { status: 502, body: /upstream-refused/ });
+  t.same(gone.answer?.values('cache-status'), ['everfresh; detail="upstream-refused"']);
+  t.notMatch(gone.answer?.body, /127\.0\.0\.1/, 'nobody is told where it is');
+});
+
+t.test('an upgrade that is no GET is a request like others', async (t) => {
+  const upstream = await rawUpstream(t, ({ line, body, head, write }) =>
+    write(ok(`${line} ${body} ${/^upgrade/im.test(head)}`)));
+  const s = await front(t, upstream.url, { rules: RULES });
+  const client = await dial(t, s.url);
+  client.write([
+    'POST /ws HTTP/1.1', 'Host: a', 'Upgrade: websocket', 'Connection: Upgrade',
+    'Content-Length: 2', '', 'hi',
+  ].join('\r\n'));
+  t.equal((await client.answer())?.body, 'POST /ws hi false');
 });
 
 t.test('a WebSocket in what is passed by the file is let in by the door alone', async (t) => {
@@ -96,18 +135,35 @@ t.test('a WebSocket in what is passed by the file is let in by the door alone', 
 t.test('closing the gateway ends its WebSockets', async (t) => {
   const upstream = await rawUpstream(t, (exchange) => {
     accepts(exchange);
-    exchange.socket.on('data', (text: string) => {
-      if (text.includes(CLOSE)) exchange.socket.end();
-    });
   });
   const s = await front(t, upstream.url, { rules: `limits: { drain: 500ms }\n${RULES}` });
   const client = await dial(t, s.url);
   t.equal((await client.write(open('/chat')).answer())?.status, 101);
   await until(() => upstream.open === 1, 'it stands');
   const closed = s.close();
-  t.ok(await client.sees(CLOSE), 'the client is told');
   // It does not answer, and is not waited for longer than a moment.
-  await client.toTheEnd();
+  t.equal(await client.toTheEnd(), '');
   await closed;
   await until(() => upstream.open === 0, 'the other side is ended as well');
+});
+
+t.test('inside somebody’s server it is carried too, and left to a route of theirs', async (t) => {
+  const upstream = await rawUpstream(t, (exchange) => {
+    accepts(exchange);
+    exchange.write(frame('hello'));
+  });
+  const app = Fastify();
+  app.get('/mine', async () => 'theirs');
+  await app.register(everfresh, { config: { upstream: upstream.url } });
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  t.teardown(() => app.close());
+  const client = await dial(t, url);
+  t.equal((await client.write(open('/chat')).answer())?.status, 101);
+  t.ok(await client.sees(frame('hello')));
+  const theirs = await dial(t, url);
+  t.match(await theirs.write(open('/mine')).answer(), { status: 200, body: 'theirs' });
+  const other = await dial(t, url);
+  t.equal((await other.write(open('/chat').replace('websocket', 'h2c')).answer())?.status, 400);
+  await app.close();
+  await client.closed;
 });

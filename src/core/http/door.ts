@@ -171,10 +171,10 @@ function badConnection(
 }
 
 // RFC 9110 §7.8: "A server MAY ignore a received Upgrade header field", and so is every offer but a
-// WebSocket's: some clients offer h2c with all they send. An upgrade whose request has a body is
-// refused, since what follows it could be taken for a second request.
-function badUpgrade({ hasBody }: AtTheDoor, seen: Seen): RefuseBecause | undefined {
-  if (!hasBody || seen.upgrade.length === 0) return undefined;
+// WebSocket's with a GET: some clients offer h2c with all they send. An upgrade whose request has a
+// body is refused, since what follows it could be taken for a second request.
+function badUpgrade({ method, hasBody }: AtTheDoor, seen: Seen): RefuseBecause | undefined {
+  if (method !== 'GET' || !hasBody || seen.upgrade.length === 0) return undefined;
   return seen.upgrade.flatMap(tokens).includes('websocket') ? 'bad-upgrade' : undefined;
 }
 
