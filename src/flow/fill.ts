@@ -12,7 +12,7 @@ import type { Gateway } from './gateway.ts';
 import { type FillOrder, keep, outdate, receivedOf, type Timing } from './keep.ts';
 import type { FetchedAnswer } from './pass.ts';
 import type { Fetch, FetchFailure } from './ports.ts';
-import { discard, Spool } from './spool.ts';
+import { discard, Spool, streamOf } from './spool.ts';
 import { takeTurn } from './turn.ts';
 import { SOON_MS, within } from './within.ts';
 
@@ -238,7 +238,7 @@ async function notModified(
     return { kind: 'landed', landing: { ...landing, kept } };
   }
   land(landing);
-  const whole = { ...fetched, status, reason, fields, body: bodyOf(former.body) };
+  const whole = { ...fetched, status, reason, fields, body: streamOf(former.body) };
   const kept = landing.kind === 'unkept' ? landing.because : 'broken-body';
   return { kind: 'streaming', fetched: whole, kept };
 }
@@ -248,8 +248,4 @@ function declaredLength(fields: Fields): number {
     if (fields[i]!.toLowerCase() === 'content-length') return Number(fields[i + 1]);
   }
   return 0;
-}
-
-async function* bodyOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield await Promise.resolve(bytes);
 }

@@ -122,6 +122,11 @@ export function concat(chunks: readonly Uint8Array[], bytes: number): Uint8Array
   return whole;
 }
 
+/** Bytes that are all here, for who takes them as they come. */
+export async function* streamOf(bytes: Uint8Array): ByteStream {
+  yield await Promise.resolve(bytes);
+}
+
 /** Ends a stream that nobody will read. */
 export function discard(body: ByteStream): void {
   const source = body[Symbol.asyncIterator]();

@@ -7,7 +7,7 @@ import type { Gateway, Told } from './gateway.ts';
 import { type FetchedAnswer, problemTold } from './pass.ts';
 import type { ByteStream, Touch } from './ports.ts';
 import { refreshAfter } from './purge.ts';
-import { discard } from './spool.ts';
+import { discard, streamOf } from './spool.ts';
 import { touchOrRemember } from './touching.ts';
 import { within } from './within.ts';
 import { finishing, gatherAnswer, type GatheredAnswer } from './write-bodies.ts';
@@ -63,12 +63,8 @@ export async function endWrite(
   const told = writing.told(fetched, { outcome, refreshing });
   // What was gathered goes out as it came where something comes after it.
   const ends = body instanceof Uint8Array && fetched.trailers().length > 0;
-  const answer = { ...told.answer, body: ends ? chunk(body) : body };
+  const answer = { ...told.answer, body: ends ? streamOf(body) : body };
   return { told: { ...told, answer }, ...over };
-}
-
-async function* chunk(bytes: Uint8Array): ByteStream {
-  yield await Promise.resolve(bytes);
 }
 
 interface End {

@@ -13,7 +13,6 @@ export interface CacheControl {
   /** Infinite where no value is given. */
   readonly maxStaleMs?: number;
   readonly noStore: boolean;
-  readonly noTransform: boolean;
   /** True, or the lower-case names of the fields that it is limited to. */
   readonly noCache: boolean | readonly string[];
   readonly private: boolean | readonly string[];
@@ -22,7 +21,6 @@ export interface CacheControl {
   readonly proxyRevalidate: boolean;
   readonly mustUnderstand: boolean;
   readonly onlyIfCached: boolean;
-  readonly immutable: boolean;
   /** Names of the directives whose durations were invalid, or contradicted one another. */
   readonly unreadable: readonly string[];
 }
@@ -39,9 +37,9 @@ export function deltaMs(text: string | undefined): number | undefined {
 }
 
 const NOTHING: CacheControl = {
-  noStore: false, noTransform: false, noCache: false, private: false, public: false,
+  noStore: false, noCache: false, private: false, public: false,
   mustRevalidate: false, proxyRevalidate: false, mustUnderstand: false, onlyIfCached: false,
-  immutable: false, unreadable: [],
+  unreadable: [],
 };
 
 /** Of a message's fields, or of the field's value alone. */
@@ -108,7 +106,6 @@ function read(given: Map<string, Values>): CacheControl {
   return {
     ...durations,
     noStore: given.has('no-store'),
-    noTransform: given.has('no-transform'),
     noCache: named(given.get('no-cache')),
     private: named(given.get('private')),
     public: given.has('public'),
@@ -116,7 +113,6 @@ function read(given: Map<string, Values>): CacheControl {
     proxyRevalidate: given.has('proxy-revalidate'),
     mustUnderstand: given.has('must-understand'),
     onlyIfCached: given.has('only-if-cached'),
-    immutable: given.has('immutable'),
     unreadable,
   };
 }
