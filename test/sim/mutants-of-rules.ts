@@ -19,14 +19,14 @@ export const OF_RULES: readonly Mutant[] = [
   },
   {
     name: 'as of the end of the fetch', by: [], seed: 6,
-    file: 'src/flow/fill.ts',
+    file: 'src/flow/keep.ts',
     changes: [["asOf: known.kind === 'known' ? known.seq : (0 as Seq),",
       'asOf: (gateway.store.control.look([]) as { seq?: Seq }).seq ?? (0 as Seq),']],
   },
   {
     name: 'held tags are kept', seed: 943,
     by: ['upstream-late', 'upstream-lagging', 'killed-after-touch'],
-    file: 'src/flow/fill.ts',
+    file: 'src/flow/keep.ts',
     changes: [["if (after.held) return answer(true, 'held');",
       '']],
   },
@@ -115,7 +115,8 @@ export const OF_RULES: readonly Mutant[] = [
     file: 'src/core/http/conditional.ts',
     changes: [["  if (strength === 'strong' || etag !== undefined) return [];\n",
       '  const date = fieldLines(fields, "last-modified")[0];\n'
-        + '  return date === undefined ? [] : ["If-Modified-Since", date];\n']],
+        + '  return date === undefined ? [] : ["If-Modified-Since", date];\n'],
+    ["if (strength === 'strong' && (etag", "if (strength === 'never' && (etag"]],
   },
   {
     name: 'an outage is answered at once', by: ['stop'], seed: 1,

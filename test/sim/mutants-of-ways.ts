@@ -120,7 +120,7 @@ export const OF_WAYS: readonly Mutant[] = [
   },
   {
     name: 'a slow fetch counts as of its end', by: ['upstream-slow'], onlyWith: 'upstream-slow',
-    seed: 1, file: 'src/flow/fill.ts',
+    seed: 1, file: 'src/flow/keep.ts',
     changes: [["asOf: known.kind === 'known' ? known.seq : (0 as Seq),",
       'asOf: gateway.clock.mono() - timing.startedAt > 1000\n'
       + '      ? (gateway.store.control.look([]) as { seq?: Seq }).seq ?? (0 as Seq)\n'
