@@ -60,7 +60,7 @@ export async function compose(
   return {
     gateway,
     handler,
-    tunnels: openTunnels({ live: () => gateway.live, newId, log }),
+    tunnels: openTunnels({ live: () => gateway.live, newId, log, ear }),
     metrics,
     log,
     apply(next) {

@@ -7,7 +7,7 @@ import { instance } from '../admin/instance.ts';
 import type { Running } from '../admin/running.ts';
 import type { Composed } from './gateway.ts';
 import type { Config } from '../core/rules/config.ts';
-import { type Door, openDoor, refuseUnparsed } from '../io/door.ts';
+import { type Door, onUpgrade, openDoor, refuseUnparsed } from '../io/door.ts';
 
 export interface Listeners {
   /** `host:port` as bound. */
@@ -34,7 +34,7 @@ export async function openListeners(
   const door = openDoor(config, composed.handler.handle);
   const { server } = door;
   server.on('clientError', refuseUnparsed);
-  server.on('upgrade', (request, socket, head) => tunnels.open(request, socket, head));
+  onUpgrade(server, (request, socket, head) => tunnels.open(request, socket, head));
   let listening = false;
   const running = instance({
     gateway,

@@ -7,6 +7,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Exchange } from '../io/exchange.ts';
 import { inTurn } from '../io/http1.ts';
 import { exchangeByStream } from '../io/http2.ts';
+import { isWebSocket } from '../io/tunnel.ts';
 import type { Composed } from './gateway.ts';
 
 const METHODS = ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT', 'OPTIONS', 'QUERY'];
@@ -18,7 +19,6 @@ interface Upgrade {
 
 /** Takes every request of this context. */
 export async function mount(app: FastifyInstance, { handler, tunnels }: Composed): Promise<void> {
-  const upgrades = new WeakMap<IncomingMessage, Upgrade>();
   app.addHook('onRequest', async (request, reply) => {
     reply.hijack();
     const upgrade = upgrades.get(request.raw);
@@ -30,17 +30,43 @@ export async function mount(app: FastifyInstance, { handler, tunnels }: Composed
   // Fastify's router doesn't know it by itself; which others arrive, the host decides.
   if (!app.supportedMethods.includes('QUERY')) app.addHttpMethod('QUERY', { hasBody: true });
   app.route({ method: METHODS, url: '/*', handler: () => undefined });
-  // Through the host's own router, as any other request: it may have a route for it.
-  app.server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+  watch(app);
+  app.addHook('preClose', () => tunnels.close());
+}
+
+const upgrades = new WeakMap<IncomingMessage, Upgrade>();
+const watched = new WeakSet<object>();
+
+/** Once for each server, however often it has us: its router knows whose an upgrade is. */
+function watch(app: FastifyInstance): void {
+  const { server } = app;
+  if (watched.has(server)) return;
+  watched.add(server);
+  ignoreOthers(server);
+  server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    // Node has let go of this connection: a client that resets it would end the host, and after an
+    // answer of the host's nobody else would end it.
+    socket.on('error', () => socket.destroy());
     upgrades.set(request, { socket, head });
     const response = new ServerResponse(request);
-    response.assignSocket(socket);
-    // Node has let go of this connection: after an answer of the host's nobody else would end it.
+    try {
+      response.assignSocket(socket);
+    } catch {
+      // An answer to what was asked before is still under way: no client may ask so.
+      return void socket.destroy();
+    }
     response.shouldKeepAlive = false;
     response.once('finish', () => socket.destroySoon());
     app.routing(request, response);
   });
-  app.addHook('preClose', () => tunnels.close());
+}
+
+/** With a listener Node takes every offer for one to be taken up, unless it is asked first. */
+function ignoreOthers(server: object): void {
+  const asked = server as { shouldUpgradeCallback?: (request: IncomingMessage) => boolean };
+  const before = asked.shouldUpgradeCallback;
+  if (before === undefined) return;
+  asked.shouldUpgradeCallback = (request) => isWebSocket(request) && before.call(server, request);
 }
 
 /** The host's server may speak HTTP/2. */

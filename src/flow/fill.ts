@@ -206,7 +206,7 @@ function ofTheQuestion(
 /** The upstream says that what is kept still holds (RFC 9111 §4.3.4). */
 async function notModified(
   gateway: Gateway,
-  { order, former, fetched, timing }: {
+  { order: given, former, fetched, timing }: {
     order: FillOrder;
     former: Entry;
     fetched: FetchedAnswer;
@@ -215,13 +215,16 @@ async function notModified(
   land: (landing: Landing) => void,
 ): Promise<First> {
   discard(fetched.body);
-  const strength = order.former?.touched === true ? 'strong' : 'any';
+  // All of it, with nothing said twice.
+  const { former: _former, inform: _inform, ...again } = given;
+  const strength = given.former?.touched === true ? 'strong' : 'any';
   const fields = freshen(former.fields, fetched.fields, strength);
   if (fields === undefined) {
     // It speaks of another answer than ours (§4.3.3), so that nothing is known: ask for all of it.
-    return fetchAndKeep(gateway, { ...order, former: undefined }, land);
+    return fetchAndKeep(gateway, again, land);
   }
   const { status, reason } = former;
+  const order = { ...given, meaning: gateway.searches.learn(given.meaning, { status, fields }) };
   const received = receivedOf(gateway, order, { status, reason, fields }, timing);
   const judged = judgeHead(order.meaning, received, gateway.live.config);
   // It holds, but may not be kept any more.
@@ -231,7 +234,7 @@ async function notModified(
     : await keep(gateway, order, { received, judged, body: former.body, timing });
   // A weak condition proves nothing to those who came after a write: they get all of it.
   const proves = order.former?.touched === true || landing.kind !== 'answer' || landing.valid;
-  if (!proves) return fetchAndKeep(gateway, { ...order, former: undefined }, land);
+  if (!proves) return fetchAndKeep(gateway, again, land);
   if (landing.kind === 'answer') {
     const kept = landing.kept === 'stored' ? 'revalidated' : landing.kept;
     land({ ...landing, kept });

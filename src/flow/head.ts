@@ -24,7 +24,7 @@ export async function readHead(
   const timing: Timing = { startedAt: gateway.clock.mono(), requestedAt: gateway.clock.now() };
   const order: FillOrder = {
     meaning, requestFields: meaning.telling, known, names, cause: 'revalidate', id: asked.id,
-    inform: asked.inform,
+    inform: asked.inform, beside: true,
   };
   const fetched = await gateway.upstream.fetch({
     ...requestOf(order, []), method: 'HEAD', signal: asked.gone, cause: 'revalidate',

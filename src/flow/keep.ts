@@ -29,6 +29,8 @@ export interface FillOrder {
   readonly part?: { readonly range: string; readonly whole: Pick<FillOrder, 'meaning' | 'names'> };
   /** The upstream has seen a condition, or a Range, of its client's own. */
   readonly conditional?: boolean;
+  /** Fetched beside the flights of its key, so that another one may have been quicker. */
+  readonly beside?: true;
   /** Where instances that lack the same take turns; undefined: it is fetched whoever else does. */
   readonly turn?: Key;
   /** Of the reader's request, to be followed by. */
@@ -89,9 +91,17 @@ export async function keep(
     : await withParts(gateway, {
       key: part.whole.meaning.key, requestFields, bytesMax: meaning.rule.maxBodyBytes,
     }, made.kept);
+  if (order.beside && await newerThere(gateway, entry, timing)) return answer(true, 'stored');
   for (const kept of all) await gateway.store.entries.put(kept);
   gateway.ear.kept(entry);
   return answer(true, 'stored');
+}
+
+/** What was fetched since this fetch began is newer, also by the same touches. */
+async function newerThere(gateway: Gateway, entry: Entry, timing: Timing): Promise<boolean> {
+  const there = await gateway.store.entries.get(entry.key);
+  return there?.kind === 'answer' && there.epoch === entry.epoch && there.asOf >= entry.asOf
+    && there.receivedAt > timing.requestedAt;
 }
 
 // New variants of a route are bounded in number and by the minute, so that nobody can push out what

@@ -26,7 +26,7 @@ export async function readPart(
   const { parts, near } = looked;
   const order: FillOrder = {
     meaning: parts, requestFields: meaning.telling, known: near.known, former: undefined,
-    names: near.names, cause: 'miss', id: asked.id, inform: asked.inform,
+    names: near.names, cause: 'miss', id: asked.id, inform: asked.inform, beside: true,
     part: { range, whole: { meaning, names: found.names } },
   };
   const first = await launch(gateway, order).first;

@@ -113,6 +113,7 @@ export function keepingPass(
   if (fields === undefined) return pass(gateway, asked, { because: 'credentials', route });
   const order: FillOrder = {
     meaning, requestFields: meaning.telling, known, former: undefined, names, cause: 'pass',
+    beside: true,
     conditional: CONDITIONS.some((name) => hasField(asked.fields, name)),
   };
   return pass(gateway, asked, {

@@ -7,12 +7,12 @@ import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { field, tokens } from '../core/http/message.ts';
 import type { Config } from '../core/rules/config.ts';
 import type { Exchange } from './exchange.ts';
 import { awaited, inTurn } from './http1.ts';
 import { openSessions, type Sessions } from './http2.ts';
 import { lastWord, type Word } from './last-word.ts';
+import { isWebSocket } from './tunnel.ts';
 
 /** The listener, with what its own closing does not end. */
 export interface Door {
@@ -37,8 +37,7 @@ export function openDoor(config: Config, handler: (exchange: Exchange) => void):
     connectionsCheckingInterval: Math.min(1000, headersTimeout),
     insecureHTTPParser: false,
     // What else a client offers is ignored (Node from 24.9 on; before that it is refused).
-    shouldUpgradeCallback: (request: IncomingMessage) => request.method === 'GET'
-      && tokens(field(request.rawHeaders, 'upgrade')).includes('websocket'),
+    shouldUpgradeCallback: isWebSocket,
     // The door refuses these itself, with a reason.
     requireHostHeader: false,
   };
@@ -175,6 +174,20 @@ function bySight(
 
 /** The last request of each connection, by its answer: nonsense came after it, or inside it. */
 const latest = new WeakMap<Duplex, ServerResponse>();
+
+/** Hands upgrades over, each after the answers to what was asked before it (RFC 9112 §9.3.2). */
+export function onUpgrade(
+  server: Server, open: (request: IncomingMessage, socket: Duplex, head: Buffer) => void,
+): void {
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy());
+    const last = latest.get(socket);
+    if (last === undefined || last.writableFinished) return open(request, socket, head);
+    last.once('close', () => {
+      if (!socket.destroyed) open(request, socket, head);
+    });
+  });
+}
 
 /** Answers what cannot even be parsed; the same words whatever it was. */
 export function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket): void {

@@ -2,6 +2,7 @@
 // on bytes go both ways as they are. Nothing of what is said in a tunnel is looked at.
 import { type IncomingMessage, request as httpRequest, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { atTheDoor } from '../core/http/door.ts';
 import { endToEnd, field, type Fields, keepFields, tokens } from '../core/http/message.ts';
@@ -10,6 +11,7 @@ import { forwardedFields } from '../core/key/forwarded.ts';
 import type { UpstreamConfig } from '../core/rules/config.ts';
 import type { FailBecause, RefuseBecause } from '../core/verdict.ts';
 import type { Live } from '../flow/gateway.ts';
+import type { Ear } from '../flow/ports.ts';
 import { connected } from './exchange.ts';
 import { declaresBody } from './http1.ts';
 import { lastWord } from './last-word.ts';
@@ -30,14 +32,17 @@ interface Parts {
   readonly live: () => Live;
   readonly newId: () => string;
   readonly log: Logger;
+  readonly ear: Ear;
 }
 
-export function openTunnels({ live, newId, log }: Parts): Tunnels {
+export function openTunnels({ live, newId, log, ear }: Parts): Tunnels {
   const open = new Set<Duplex>();
+  let closing = false;
   return {
     open(request, socket, head) {
       // Node has let go of this socket: without a listener a client that resets it would end us.
       socket.on('error', () => socket.destroy());
+      if (closing) return void socket.destroy();
       open.add(socket);
       socket.once('close', () => open.delete(socket));
       const id = newId();
@@ -50,9 +55,17 @@ export function openTunnels({ live, newId, log }: Parts): Tunnels {
         const instead = asked.status === 426 ? ['Upgrade', 'HTTP/1.1'] : [];
         return lastWord(socket, { kind: 'refuse', ...asked }, instead);
       }
-      handshake({ request, socket, head, say }, optionsFor(request, live(), asked, id));
+      try {
+        handshake({ socket, head, say }, optionsFor(request, live(), asked, id));
+      } catch (error) {
+        // A certificate that can't be read, or a field that Node refuses to send.
+        ear.trouble('config', { upstream: asked.upstream.url, error });
+        say('upstream-refused');
+        lastWord(socket, { kind: 'fail', because: 'upstream-refused', status: 502 });
+      }
     },
     async close() {
+      closing = true;
       for (const socket of open) socket.end();
       const late = setTimeout(() => {
         for (const socket of open) socket.destroy();
@@ -62,6 +75,13 @@ export function openTunnels({ live, newId, log }: Parts): Tunnels {
       clearTimeout(late);
     },
   };
+}
+
+/** Whether a request wants what is carried in tunnels. */
+export function isWebSocket(
+  { method, rawHeaders }: { readonly method?: string | undefined; readonly rawHeaders: Fields },
+): boolean {
+  return method === 'GET' && tokens(field(rawHeaders, 'upgrade')).includes('websocket');
 }
 
 const pathOf = ({ url = '' }: IncomingMessage): string => url.split('?', 1)[0]!.slice(0, 1024);
@@ -75,8 +95,10 @@ interface Allowed {
 function allowed(
   { method, url, rawHeaders, httpVersion }: IncomingMessage, { config, finder }: Live,
 ): Allowed | { readonly because: RefuseBecause; readonly status: number } {
-  const websocket = method === 'GET' && tokens(field(rawHeaders, 'upgrade')).includes('websocket');
-  if (!websocket) return { because: 'bad-upgrade', status: failureStatus('bad-upgrade') };
+  // RFC 9110 §7.8: "A server MUST ignore an Upgrade header field that is received in an HTTP/1.0
+  // request".
+  const fits = httpVersion === '1.1' && isWebSocket({ method, rawHeaders });
+  if (!fits) return { because: 'bad-upgrade', status: failureStatus('bad-upgrade') };
   const door = atTheDoor(
     {
       method: method, target: url!, fields: rawHeaders, httpVersion,
@@ -92,6 +114,9 @@ function allowed(
   return { target, upstream: route?.upstream ?? config.upstream };
 }
 
+// There is no body, and 100 is answered for each connection.
+const NOT_ASKED = new Set(['host', 'content-length', 'trailer', 'expect']);
+
 /** The request that the upstream gets: as any other that is passed, and the wish to upgrade. */
 function optionsFor(
   { rawHeaders, socket }: IncomingMessage,
@@ -103,7 +128,7 @@ function optionsFor(
   const authority = keepFields(rawHeaders, (name) => name === 'host')[1]?.toLowerCase() ?? '';
   const way = { ...connected(rawHeaders, peer, { id, trusts }), authority, httpVersion: '1.1' };
   const fields = forwardedFields(
-    keepFields(endToEnd(rawHeaders), (name) => name !== 'host' && name !== 'content-length'),
+    keepFields(endToEnd(rawHeaders), (name) => !NOT_ASKED.has(name)),
     way, config,
   );
   const unix = upstream.url.startsWith('unix:');
@@ -125,7 +150,6 @@ function optionsFor(
 }
 
 interface Handshake {
-  readonly request: IncomingMessage;
   readonly socket: Duplex;
   readonly head: Buffer;
   readonly say: (result: number | FailBecause) => void;
@@ -137,8 +161,8 @@ function handshake(
 ): void {
   const send = upstream.url.startsWith('https:') ? httpsRequest : httpRequest;
   const asking = send(options);
-  const leave = (): void => void asking.destroy();
-  socket.once('close', leave);
+  socket.once('close', () => void asking.destroy());
+  const early = new Early(socket, head);
   let over = false;
   const fail = (failure: UpstreamFailure): void => {
     if (over) return;
@@ -151,8 +175,8 @@ function handshake(
     fail('timeout');
     asking.destroy();
   });
-  asking.on('error', ({ code }: NodeJS.ErrnoException) =>
-    fail(code === 'ECONNRESET' ? 'reset' : 'refused'));
+  asking.on('error', ({ code = '' }: NodeJS.ErrnoException) =>
+    fail(code.startsWith('HPE_') ? 'broken' : code === 'ECONNRESET' ? 'reset' : 'refused'));
   asking.once('upgrade', (answer, other, behind) => {
     over = true;
     other.setTimeout(0);
@@ -161,17 +185,54 @@ function handshake(
     // The fields of one connection are what a handshake consists of.
     socket.write(headOf(answer, answer.rawHeaders), 'latin1');
     if (behind.length > 0) socket.write(behind);
-    if (head.length > 0) other.write(head);
+    for (const chunk of early.taken()) other.write(chunk);
     join(socket, other);
   });
   asking.once('response', (answer) => {
+    // Whoever switches says to what.
+    if (answer.statusCode === 101) {
+      fail('broken');
+      return void asking.destroy();
+    }
     over = true;
+    asking.setTimeout(0);
+    early.taken();
     say(answer.statusCode!);
     socket.write(headOf(answer, [...endToEnd(answer.rawHeaders), 'Connection', 'close']), 'latin1');
-    answer.on('error', () => socket.destroy());
+    // What is cut must not look like what has ended.
+    answer.on('error', () => (socket as Partial<Socket>).resetAndDestroy?.() ?? socket.destroy());
     answer.pipe(socket);
   });
   asking.end();
+}
+
+const EARLY_BYTES_MAX = 65_536;
+
+/** What a client says before the handshake is over; one that leaves then ends it. */
+class Early {
+  readonly #chunks: Buffer[];
+  readonly #socket: Duplex;
+  #bytes = 0;
+
+  constructor(socket: Duplex, head: Buffer) {
+    this.#socket = socket;
+    this.#chunks = head.length > 0 ? [head] : [];
+    socket.on('data', this.#take).on('end', this.#leave);
+  }
+
+  readonly #take = (chunk: Buffer): void => {
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes > EARLY_BYTES_MAX) this.#socket.pause();
+  };
+
+  readonly #leave = (): void => void this.#socket.destroy();
+
+  /** From here on others read. */
+  taken(): readonly Buffer[] {
+    this.#socket.off('data', this.#take).off('end', this.#leave).pause();
+    return this.#chunks;
+  }
 }
 
 /** Both ways, at the pace of who reads; whichever end goes, the other does as well. */

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import Fastify from 'fastify';
 import t from 'tap';
 import everfresh from '../../src/plugin.ts';
-import { until } from '../play.ts';
+import { Barrier, until } from '../play.ts';
 import { dial, type Exchange, front, ok, once, rawUpstream } from '../raw.ts';
 
 const RULES = 'routes: { /posts: { GET: { ttl: 1h } } }\n';
@@ -149,21 +149,105 @@ t.test('closing the gateway ends its WebSockets', async (t) => {
 
 t.test('inside somebody’s server it is carried too, and left to a route of theirs', async (t) => {
   const upstream = await rawUpstream(t, (exchange) => {
+    if (!/^sec-websocket-key/im.test(exchange.head)) return exchange.write(ok('plain'));
     accepts(exchange);
-    exchange.write(frame('hello'));
+    return exchange.write(frame(exchange.line));
   });
   const app = Fastify();
   app.get('/mine', async () => 'theirs');
-  await app.register(everfresh, { config: { upstream: upstream.url } });
+  for (const prefix of ['/one', '/two']) {
+    await app.register(everfresh, { prefix, config: { upstream: upstream.url } });
+  }
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   t.teardown(() => app.close());
   const client = await dial(t, url);
-  t.equal((await client.write(open('/chat')).answer())?.status, 101);
-  t.ok(await client.sees(frame('hello')));
+  t.equal((await client.write(open('/one/chat')).answer())?.status, 101);
+  t.ok(await client.sees(frame('GET /one/chat')));
+  t.equal(upstream.seen.length, 1, 'once, however often the host has us');
   const theirs = await dial(t, url);
   t.match(await theirs.write(open('/mine')).answer(), { status: 200, body: 'theirs' });
   const other = await dial(t, url);
-  t.equal((await other.write(open('/chat').replace('websocket', 'h2c')).answer())?.status, 400);
+  const h2c = open('/one/x').replace('websocket', 'h2c').replace(/Sec-WebSocket-Key.*\r\n/, '');
+  t.equal((await other.write(h2c).answer())?.body, 'plain', 'what else is offered is ignored');
+  const pipelined = await dial(t, url);
+  pipelined.write('GET /one/x HTTP/1.1\r\nHost: a\r\n\r\n', open('/one/chat'));
+  await pipelined.closed;
+  const leaving = await dial(t, url);
+  leaving.write(open('/one/chat')).reset();
+  t.equal((await (await dial(t, url)).write(open('/mine')).answer())?.body, 'theirs', 'it lives');
   await app.close();
   await client.closed;
+});
+
+t.test('a handshake that cannot be sent is answered, and ends nobody', async (t) => {
+  const upstream = await rawUpstream(t, accepts);
+  const s = await front(t, upstream.url, { rules: RULES });
+  const client = await dial(t, s.url);
+  const odd = open('/chat', 'Trailer: x', 'Expect: 100-continue');
+  t.equal((await client.write(odd).answer())?.status, 101, 'without what says nothing there');
+  t.notMatch(upstream.exchanges[0]!.head, /^(?:trailer|expect):/im);
+  const secure = await front(t, upstream.url.replace('http:', 'https:'), {
+    rules: RULES, options: 'ca: /none/such',
+  });
+  const other = await dial(t, secure.url);
+  t.equal((await other.write(open('/chat')).answer())?.status, 502);
+  const old = await dial(t, s.url);
+  const said = await old.write(open('/chat').replace('HTTP/1.1', 'HTTP/1.0')).answer();
+  t.not(said?.status, 101, 'HTTP/1.0 knows of no upgrade');
+});
+
+t.test('an upgrade waits for what was asked before, and ends with its client', async (t) => {
+  const held = new Barrier();
+  const upstream = await rawUpstream(t, async (exchange) => {
+    if (exchange.line === 'GET /never') return;
+    if (exchange.line === 'GET /slow') {
+      await held.pass();
+      return exchange.write(ok('slow'));
+    }
+    accepts(exchange);
+    return exchange.write(frame('hello'));
+  });
+  const s = await front(t, upstream.url, { rules: RULES });
+  const client = await dial(t, s.url);
+  client.write('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n', open('/chat'));
+  await held.reached;
+  held.open();
+  t.equal((await client.answer())?.body, 'slow');
+  t.equal((await client.answer())?.status, 101);
+  t.ok(await client.sees(frame('hello')));
+  client.reset();
+  await until(() => upstream.open <= 1, 'gone');
+  const gone = await dial(t, s.url);
+  gone.write(open('/never'));
+  await until(() => upstream.seen.includes('GET /never'), 'asked');
+  const open1 = upstream.open;
+  gone.socket.end();
+  await until(() => upstream.open === open1 - 1, 'the upstream is left as well');
+});
+
+t.test('what is cut looks cut, and closing ends what comes late', async (t) => {
+  const upstream = await rawUpstream(t, (exchange) => {
+    if (exchange.line === 'GET /odd') return exchange.write('HTTP/1.1 101 X\r\n\r\n');
+    if (exchange.line !== 'GET /cut') return undefined;
+    exchange.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n');
+    return setTimeout(() => exchange.socket.resetAndDestroy(), 20);
+  });
+  const s = await front(t, upstream.url, { rules: `limits: { drain: 200ms }\n${RULES}` });
+  const cut = await dial(t, s.url);
+  cut.write(open('/cut'));
+  await cut.closed;
+  t.ok(cut.broken, 'by a reset');
+  const odd = await dial(t, s.url);
+  t.match(await odd.write(open('/odd')).answer(), { status: 502, body: /upstream-broken/ });
+  const busy = await dial(t, s.url);
+  busy.write('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n');
+  const late = await dial(t, s.url);
+  const handshake = open('/late');
+  late.write(handshake.slice(0, 30));
+  await until(() => s.composed.handler.active() === 1, 'asked');
+  const closed = s.close();
+  late.write(handshake.slice(30));
+  await closed;
+  await late.closed;
+  t.notOk(upstream.seen.includes('GET /late'));
 });

@@ -2,7 +2,7 @@
 // renews what is kept where it proves the same, and outdates it where it says otherwise.
 import t from 'tap';
 import { byOperator } from '../../src/flow/purge.ts';
-import { json, type Script, stage, type Stage } from '../play.ts';
+import { Barrier, json, type Script, stage, type Stage } from '../play.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 
 const rules = (options = ''): string => `
@@ -102,4 +102,37 @@ t.test('it is answered from what is kept while the upstream fails', async (t) =>
   clock.advance(11_000);
   now({}, 503);
   t.match(await head(s), { status: 200, headers: { etag: '"1"' } });
+});
+
+t.test('what was asked before something newer came does not take its place', async (t) => {
+  for (const slow of [
+    ['HEAD', {}], ['GET', { range: 'bytes=0-1' }], ['GET', { authorization: 'x' }],
+  ] as [string, Record<string, string>][]) {
+    const clock = new VirtualClock();
+    const held = new Barrier();
+    let version = 1;
+    const s = await stage(t, {
+      clock,
+      async script(request, response) {
+        const then = version;
+        const beside = request.method === 'HEAD' || request.headers.range !== undefined
+          || request.headers.authorization !== undefined;
+        if (beside && version === 1) await held.pass();
+        json(response, then, { headers: {
+          'cache-control': 'public, max-age=10', 'etag': `"${then}"`,
+        } });
+      },
+    });
+    await s.get('/x');
+    clock.advance(11_000);
+    const late = s.send(slow[0], '/x', undefined, slow[1]);
+    await held.reached;
+    clock.advance(1000);
+    version = 2;
+    t.equal((await s.get('/x')).body, '2');
+    clock.advance(1000);
+    held.open();
+    await late;
+    t.equal((await s.get('/x')).body, '2', JSON.stringify(slow));
+  }
 });
