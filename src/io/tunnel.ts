@@ -101,7 +101,7 @@ function allowed(
   if (!fits) return { because: 'bad-upgrade', status: failureStatus('bad-upgrade') };
   const door = atTheDoor(
     {
-      method: method, target: url!, fields: rawHeaders, httpVersion,
+      method: 'GET', target: url!, fields: rawHeaders, httpVersion,
       hasBody: declaresBody(rawHeaders),
     },
     { limits: config.limits, hosts: config.hosts, credentials: config.credentials.headers },
