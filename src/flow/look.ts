@@ -1,6 +1,7 @@
 // Looks aside: what stands at the key that a request means, and whether it may be used by the rule
 // of validity. Answers at once where store and control are in memory.
 import type { Entry, Kept, Key } from '../core/entry/entry.ts';
+import { reuse } from '../core/entry/reusing.ts';
 import { type Cacheable, variantKey } from '../core/key/meaning.ts';
 import { valid } from '../core/promise/validity.ts';
 import type { MissBecause } from '../core/verdict.ts';
@@ -73,14 +74,23 @@ function lookBeyond(
   gateway: Gateway, meaning: Cacheable, near: Found,
 ): Found | Promise<Found> {
   const { entries, control } = gateway.store;
-  if (near.standing !== 'touched' || entries.beyond === undefined) return near;
+  const { entry } = near;
+  if (entries.beyond === undefined || entry === undefined) return near;
+  const wornOut = near.standing === 'touched'
+    || reuse(entry, meaning.rule, undefined, gateway.clock.now()).kind === 'no';
+  if (!wornOut) return near;
   return entries.beyond(near.key).then(async (kept) => {
-    const { epoch, asOf } = near.entry!;
-    if (kept?.kind !== 'answer' || (kept.epoch === epoch && kept.asOf <= asOf)) return near;
+    if (kept?.kind !== 'answer' || !isNewer(kept, entry)) return near;
     const known = await control.look(tagsFor(kept, meaning));
     if (known.kind === 'unknown' || !stands(kept, known, meaning)) return near;
     return { ...near, entry: kept, standing: 'valid' };
   });
+}
+
+// Known of more writes, or of as many and fetched later.
+function isNewer(one: Entry, other: Entry): boolean {
+  if (one.epoch !== other.epoch || one.asOf > other.asOf) return true;
+  return one.asOf === other.asOf && one.receivedAt > other.receivedAt;
 }
 
 function stand(sight: Sight, entry: Entry, known: Known, meaning: Cacheable): Found {

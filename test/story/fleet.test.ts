@@ -168,3 +168,15 @@ t.test('beside a later version it is a plain proxy whose writes are seen', async
   t.equal(reply.body, written.body);
   t.match(reply.cache, /detail="store-joining"/);
 });
+
+t.test('what one has fetched again after its time is there for the others', async (t) => {
+  const { stages } = await fleet(t, list(), 2, '  /posts: { GET: { ttl: 1s } }\n');
+  const [one, two] = stages as [Stage, Stage];
+  for (const s of [one, two]) await until(() => isHit(s), { what: 'a hit' });
+  const before = one.count('GET /posts');
+  const expired = async (): Promise<boolean> =>
+    (await one.get('/posts')).cache.includes('fwd=stale');
+  await until(expired, { what: 'it expires' });
+  t.ok(await isHit(two), 'who has the old one looks further before it asks');
+  t.equal(one.count('GET /posts'), before + 1);
+});
