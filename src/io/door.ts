@@ -10,8 +10,8 @@ import type { TLSSocket } from 'node:tls';
 import type { Config } from '../core/rules/config.ts';
 import type { Exchange } from './exchange.ts';
 import { awaited, inTurn } from './http1.ts';
-import { openSessions, type Sessions } from './http2.ts';
 import { lastWord, type Word } from './last-word.ts';
+import { openSessions, type Sessions } from './sessions.ts';
 import { isWebSocket } from './tunnel.ts';
 
 /** The listener, with what its own closing does not end. */

@@ -9,6 +9,7 @@ import { endToEnd, field, type Fields, keepFields, tokens } from '../core/http/m
 import { failBecause, failureStatus, type UpstreamFailure } from '../core/http/problem.ts';
 import { forwardedFields } from '../core/key/forwarded.ts';
 import type { UpstreamConfig } from '../core/rules/config.ts';
+import { socketPathOf } from '../core/rules/upstream.ts';
 import type { FailBecause, RefuseBecause } from '../core/verdict.ts';
 import type { Live } from '../flow/gateway.ts';
 import type { Ear } from '../flow/ports.ts';
@@ -131,8 +132,8 @@ function optionsFor(
     keepFields(endToEnd(rawHeaders), (name) => !NOT_ASKED.has(name)),
     way, config,
   );
-  const unix = upstream.url.startsWith('unix:');
-  const url = new URL(unix ? 'http://localhost' : upstream.url);
+  const socketPath = socketPathOf(upstream);
+  const url = new URL(socketPath === undefined ? upstream.url : 'http://localhost');
   const host = config.hosts.length > 0 ? [] : ['Host', url.host];
   return {
     upstream,
@@ -142,9 +143,8 @@ function optionsFor(
     setHost: false,
     agent: false,
     timeout: upstream.connectTimeoutMs + upstream.headersTimeoutMs,
-    ...(unix
-      ? { socketPath: upstream.url.slice('unix:'.length).replace(/^\/\/(?=\/)/, '') }
-      : { host: url.hostname.replace(/^\[(.*)\]$/, '$1'), port: url.port }),
+    ...(socketPath === undefined
+      ? { host: url.hostname.replace(/^\[(.*)\]$/, '$1'), port: url.port } : { socketPath }),
     ...readPem(upstream),
   };
 }
@@ -161,9 +161,13 @@ function handshake(
 ): void {
   const send = upstream.url.startsWith('https:') ? httpsRequest : httpRequest;
   const asking = send(options);
-  socket.once('close', () => void asking.destroy());
   const early = new Early(socket, head);
   let over = false;
+  // Who has left is told nothing.
+  socket.once('close', () => {
+    over = true;
+    asking.destroy();
+  });
   const fail = (failure: UpstreamFailure): void => {
     if (over) return;
     over = true;

@@ -4,6 +4,7 @@
 import { errors, Pool, type Dispatcher } from 'undici';
 import { endToEnd, type Fields } from '../core/http/message.ts';
 import type { UpstreamConfig } from '../core/rules/config.ts';
+import { socketPathOf } from '../core/rules/upstream.ts';
 import type {
   ByteStream, Clock, Ear, Fetch, Fetched, FetchFailure, Upstream,
 } from '../flow/ports.ts';
@@ -82,8 +83,8 @@ export function undiciUpstream(
 }
 
 function openPool(config: UpstreamConfig): Pool {
-  const unix = config.url.startsWith('unix:');
-  return new Pool(unix ? 'http://localhost' : config.url, {
+  const socketPath = socketPathOf(config);
+  return new Pool(socketPath === undefined ? config.url : 'http://localhost', {
     connections: config.connections,
     pipelining: 1,
     headersTimeout: config.headersTimeoutMs,
@@ -92,7 +93,7 @@ function openPool(config: UpstreamConfig): Pool {
     allowH2: false,
     connect: {
       timeout: config.connectTimeoutMs,
-      ...(unix ? { socketPath: config.url.slice('unix:'.length).replace(/^\/\/(?=\/)/, '') } : {}),
+      ...(socketPath === undefined ? {} : { socketPath }),
       ...readPem(config),
     },
   });

@@ -226,15 +226,18 @@ t.test('an upgrade waits for what was asked before, and ends with its client', a
 });
 
 t.test('what is cut looks cut, and closing ends what comes late', async (t) => {
+  const half = new Barrier();
   const upstream = await rawUpstream(t, (exchange) => {
     if (exchange.line === 'GET /odd') return exchange.write('HTTP/1.1 101 X\r\n\r\n');
     if (exchange.line !== 'GET /cut') return undefined;
     exchange.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n');
-    return setTimeout(() => exchange.socket.resetAndDestroy(), 20);
+    return half.pass().then(() => exchange.socket.resetAndDestroy());
   });
   const s = await front(t, upstream.url, { rules: `limits: { drain: 200ms }\n${RULES}` });
   const cut = await dial(t, s.url);
   cut.write(open('/cut'));
+  t.ok(await cut.sees('hello'));
+  half.open();
   await cut.closed;
   t.ok(cut.broken, 'by a reset');
   const odd = await dial(t, s.url);

@@ -5,7 +5,7 @@ import t from 'tap';
 import { parseCacheControl, responseDirectives } from '../../src/core/http/cache-control.ts';
 import { clientWants } from '../../src/core/http/client-directives.ts';
 import {
-  etagOf, evaluateConditional, freshen, notModifiedFields, validatorsFor,
+  describes, etagOf, evaluateConditional, freshen, notModifiedFields, validatorsFor,
 } from '../../src/core/http/conditional.ts';
 import { parseHttpDate, printHttpDate } from '../../src/core/http/dates.ts';
 import { atTheDoor } from '../../src/core/http/door.ts';
@@ -13,13 +13,15 @@ import { currentAge, freshness, initialAge } from '../../src/core/http/freshness
 import { cacheGroups, invalidatedGroups } from '../../src/core/http/groups.ts';
 import { alsoInvalidated } from '../../src/core/http/invalidation.ts';
 import { endToEnd } from '../../src/core/http/message.ts';
+import { searchVariance } from '../../src/core/http/no-vary-search.ts';
 import { mapBack } from '../../src/core/http/origin.ts';
 import { askedRange, bringsSpan, ifRangeHolds, partial } from '../../src/core/http/range.ts';
 import { storable } from '../../src/core/http/storable.ts';
 import { readTarget } from '../../src/core/http/target.ts';
 import { canonicalAcceptEncoding, variantPart, varyNames } from '../../src/core/http/vary.ts';
+import { originOf } from '../../src/core/http/way.ts';
 import { isCanonicalPath, parentPath } from '../../src/core/key/path.ts';
-import { decodeQuery } from '../../src/core/key/query.ts';
+import { decodeQuery, queryOf } from '../../src/core/key/query.ts';
 
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
 const RUNS = { numRuns: 3000 };
@@ -38,6 +40,7 @@ const NAMES = [
   'Content-Range', 'Content-Length', 'Vary', 'Accept', 'Accept-Encoding', 'Accept-Language',
   'Cookie', 'Set-Cookie', 'Connection', 'Upgrade', 'Expect', 'Host', 'Transfer-Encoding', 'TE',
   'Location', 'Content-Location', 'Cache-Groups', 'Cache-Group-Invalidation', 'X-Any', 'x-any',
+  'Forwarded', 'X-Forwarded-For', 'X-Forwarded-Proto', 'X-Forwarded-Host', 'No-Vary-Search',
   '',
 ];
 
@@ -64,7 +67,8 @@ t.test('no field of a request makes anything throw', (t) => {
       parseCacheControl(fields), parseCacheControl(value), clientWants(fields),
       evaluateConditional(fields, 'GET', { status: 200, fields }, now), parseHttpDate(value, now),
       askedRange(value, 10), ifRangeHolds(fields, fields, now), readTarget(target),
-      canonicalAcceptEncoding(value), decodeQuery(value),
+      canonicalAcceptEncoding(value), decodeQuery(value), queryOf(target),
+      originOf(fields, { address: '10.0.0.1', secure: false }, (address) => address < '5'),
     ]);
     for (const name of ['accept', 'accept-language', 'accept-encoding', 'x-any']) {
       same(() => variantPart(name, fields));
@@ -88,6 +92,8 @@ t.test('no field of an answer makes anything throw', (t) => {
     same(() => [
       responseDirectives(fields), freshness(head, now), initialAge(head, from, now), etagOf(fields),
       notModifiedFields(fields), validatorsFor(fields, 'any'), freshen(fields, others),
+      freshen(fields, others, 'strong'), describes({ fields, body: new Uint8Array(4) }, others),
+      searchVariance(fields),
       varyNames(fields).kind, bringsSpan(fields), endToEnd(fields), cacheGroups(fields),
       invalidatedGroups(fields), currentAge({ receivedAt: from, initialAgeMs: 0 }, now),
       mapBack(fields, 'http://up.test:81', { scheme: 'https', authority: 'a.test' }),

@@ -5,6 +5,7 @@ import type { Limits } from '../rules/config.ts';
 import type { RefuseBecause } from '../verdict.ts';
 import { type Fields, tokens } from './message.ts';
 import { isToken } from './list.ts';
+import { isAuthority } from './origin.ts';
 import { failureStatus } from './problem.ts';
 import { readTarget } from './target.ts';
 
@@ -197,13 +198,4 @@ function authorityOf({ httpVersion, authority }: AtTheDoor, seen: Seen): string 
   if (named === undefined) return httpVersion === '1.0' ? '' : undefined;
   if (hosts.length > 0 && hosts[0]!.toLowerCase() !== named) return undefined;
   return isAuthority(named) ? named : undefined;
-}
-
-// RFC 3986 §3.2.2, without what no name in use has: sub-delims, escapes, an empty host or port.
-function isAuthority(text: string): boolean {
-  const found = /^(?:[a-z0-9\-._~]{1,255}|(\[[0-9a-f:.]{2,45}\]))(?::([0-9]{1,5}))?$/.exec(text);
-  if (found === null) return false;
-  const [, literal, port] = found;
-  if (port !== undefined && Number(port) > 65_535) return false;
-  return literal === undefined || URL.canParse(`http://${literal}/`);
 }

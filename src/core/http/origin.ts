@@ -37,3 +37,15 @@ export function mapBack(fields: Fields, upstreamOrigin: string, client: ClientOr
 function isLocation(name: string): boolean {
   return name === 'location' || name === 'content-location';
 }
+
+/**
+ * A name and perhaps a port, in lower case (RFC 3986 §3.2.2), without what no name in use has:
+ * sub-delims, escapes, an empty host or port.
+ */
+export function isAuthority(text: string): boolean {
+  const found = /^(?:[a-z0-9\-._~]{1,255}|(\[[0-9a-f:.]{2,45}\]))(?::([0-9]{1,5}))?$/.exec(text);
+  if (found === null) return false;
+  const [, literal, port] = found;
+  if (port !== undefined && Number(port) > 65_535) return false;
+  return literal === undefined || URL.canParse(`http://${literal}/`);
+}

@@ -3,6 +3,7 @@
 // that don't agree are believed neither.
 import { listMembers, splitOutsideQuotes, tokenOrQuoted } from './list.ts';
 import { field, fieldLines, type Fields, tokens } from './message.ts';
+import { isAuthority } from './origin.ts';
 
 export interface Peer {
   /** The address of who is connected. */
@@ -41,11 +42,10 @@ export function originOf(
   };
 }
 
-/** A name and a port, of the plain kind; the first proxy is the one that the client called. */
+/** The name that the first proxy, which the client called, was called by. */
 function named(host: string | undefined): string | undefined {
   const plain = host?.trim().toLowerCase() ?? '';
-  return /^(?:[a-z0-9\-._~]{1,255}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?$/.test(plain)
-    ? plain : undefined;
+  return isAuthority(plain) ? plain : undefined;
 }
 
 /** What both say, or the one that says anything. */

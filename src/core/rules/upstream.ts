@@ -39,6 +39,12 @@ function whole(url: string, at: Place, notes: Notes): Values<typeof upstreamOpti
   return readFields(upstreamOptions, tableOf([entry], at), notes);
 }
 
+/** The path of the socket where an upstream is one of this machine; undefined for a URL. */
+export function socketPathOf({ url }: Pick<UpstreamConfig, 'url'>): string | undefined {
+  if (!url.startsWith('unix:')) return undefined;
+  return url.slice('unix:'.length).replace(/^\/\/(?=\/)/, '');
+}
+
 /** The longest that one exchange may take by its time-outs. */
 export function totalTimeoutMs(upstream: UpstreamConfig): number {
   return upstream.connectTimeoutMs + upstream.headersTimeoutMs + upstream.bodyTimeoutMs;
