@@ -91,7 +91,9 @@ export async function keep(
     : await withParts(gateway, {
       key: part.whole.meaning.key, requestFields, bytesMax: meaning.rule.maxBodyBytes,
     }, made.kept);
-  if (order.beside && await newerThere(gateway, entry, timing)) return answer(true, 'stored');
+  // Parts of one version are put together, whichever came first.
+  const beside = order.beside === true && status !== 206;
+  if (beside && await newerThere(gateway, entry, timing)) return answer(true, 'stored');
   for (const kept of all) await gateway.store.entries.put(kept);
   gateway.ear.kept(entry);
   return answer(true, 'stored');

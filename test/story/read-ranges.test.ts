@@ -1,7 +1,8 @@
 // Parts of answers: from what is kept whole, from what is kept in part, and from the upstream. What
 // is in part is never taken for the whole, and a write ends it as it ends everything.
 import t from 'tap';
-import { FORMS, stage, until } from '../play.ts';
+import { Barrier, FORMS, stage, until } from '../play.ts';
+import { VirtualClock } from '../virtual-clock.ts';
 
 const RULES = `routes:
   /doc: { GET: {}, PUT: { refresh: [/doc] } }
@@ -201,4 +202,25 @@ t.test('where all may share it, who asks for a part or its head may be asked for
   const own = { authorization: 'x' };
   t.equal((await s.get('/own', { ...own, range: 'bytes=0-0' })).status, 200);
   t.equal((await s.send('HEAD', '/own', undefined, own)).status, 200);
+});
+
+t.test('parts that are asked for at once are put together, whichever comes first', async (t) => {
+  const doc = document();
+  const held = new Barrier();
+  const clock = new VirtualClock();
+  const s = await stage(t, {
+    rules: RULES, clock,
+    async script(request, response, body) {
+      if (request.headers.range === 'bytes=0-4') await held.pass();
+      await doc.script!(request, response, body);
+    },
+  });
+  const first = s.get('/doc', { range: 'bytes=0-4' });
+  await held.reached;
+  clock.advance(1000);
+  await s.get('/doc', { range: 'bytes=5-9' });
+  clock.advance(1000);
+  held.open();
+  await first;
+  t.match(await s.get('/doc'), { body: '0123456789', cache: /; hit/ });
 });
