@@ -90,9 +90,10 @@ export async function startRedis(
   const program = await findRedis();
   const port = options.port ?? (await freePort());
   const folder = await mkdtemp(join(tmpdir(), 'everfresh-redis-'));
+  // A replica would be let wait five seconds for others to come.
   const args = [
     '--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '',
-    '--appendonly', 'no', ...(options.args ?? []),
+    '--appendonly', 'no', '--repl-diskless-sync-delay', '0', ...(options.args ?? []),
   ];
   const removeAll = (): Promise<void> => rm(folder, { recursive: true, force: true });
   let child = await start(program, args, port);
