@@ -139,9 +139,17 @@ export interface Control {
   touch(touch: Touch): Promise<Said>;
 }
 
+/** An entry in memory, with a place for what is made of it. */
+export interface Slot {
+  readonly kept: Kept;
+  made?: unknown;
+}
+
 /** Where entries stand. Losing one is harmless; an older `asOf` never replaces a newer one. */
 export interface Entries {
   get(key: Key): Kept | undefined | Promise<Kept | undefined>;
+  /** What stands nearest, at once, with a place for what is made of it. */
+  slot?(key: Key): Slot | undefined;
   /** Looks past what stands nearest, for whoever found that it is no longer valid. */
   beyond?(key: Key): Promise<Kept | undefined>;
   put(kept: Kept): void | Promise<void>;

@@ -1,11 +1,15 @@
 // The store inside this process: entries bounded by the bytes that they really keep, and the
 // control part of one epoch, which begins with the process. Never down, never asked over a wire.
 import { randomUUID } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import { Touches } from '../core/promise/touches.ts';
-import type { Entry, Epoch, Kept, Key, Seq } from '../core/entry/entry.ts';
+import type { Epoch, Kept, Key, Seq } from '../core/entry/entry.ts';
 import type { Limits } from '../core/rules/config.ts';
-import type { Control, Entries, Said, Store } from '../flow/ports.ts';
+import type { Control, Entries, Said, Slot, Store } from '../flow/ports.ts';
+import { Admission } from './admission.ts';
+import { HotEntries } from './hot.ts';
+import { PackedEntries } from './packed.ts';
+import { TEXT } from './records.ts';
+import { HASH, NOWHERE } from './segments.ts';
 
 export interface MemoryOptions {
   /** Bound of the entries, in bytes. */
@@ -13,62 +17,76 @@ export interface MemoryOptions {
   readonly limits: Pick<Limits, 'touched'>;
 }
 
-// What an entry costs beyond its text and body: its objects, and its place in the map.
-const ENTRY_BYTES = 1024;
-const STRING_BYTES = 24;
-
 export interface MemoryEntries extends Entries {
   get(key: Key): Kept | undefined;
+  slot(key: Key): Slot | undefined;
   put(kept: Kept): void;
   readonly size: number;
+  /** All that is resident: entries and bodies, the index, what is decoded. */
   readonly bytes: number;
 }
 
-export function memoryEntries(options: { readonly bytes: number }): MemoryEntries {
-  const cache = new LRUCache<Key, Kept>({ maxSize: options.bytes, sizeCalculation: bytesOf });
+// A larger entry would push out most of the others.
+const ENTRY_SHARE = 2;
+const USED_MAX = 3;
+
+export function memoryEntries({ bytes: bound }: { readonly bytes: number }): MemoryEntries {
+  const packed = new PackedEntries(bound);
+  const { records } = packed;
+  const hot = new HotEntries(bound);
+  const admission = new Admission(bound, packed, hot);
+
+  function decode(key: Key): Slot | undefined {
+    const place = packed.find(key);
+    if (place === NOWHERE) return undefined;
+    const kept = packed.read(place, key);
+    records.mark(place, Math.min(USED_MAX, records.usedAt(place) + 1), true);
+    const bytes = hot.bytesOf(kept, records.word(place, TEXT));
+    const slot = hot.add(kept, records.word(place, HASH), bytes);
+    if (slot === undefined) return { kept };
+    admission.make(0);
+    return slot;
+  }
+
+  function put(kept: Kept): void {
+    const { key } = kept;
+    let before = packed.find(key);
+    if (before !== NOWHERE && outranks(packed.standing(before), kept)) return;
+    hot.drop(key);
+    const parcel = packed.pack(kept);
+    const size = parcel.record + parcel.bodyRecord;
+    const queue = before === NOWHERE ? admission.queueFor(parcel.hash) : records.queueOf(before);
+    const fits = parcel.weight * ENTRY_SHARE <= bound
+      && admission.make(packed.segments.growth(queue, size) + parcel.alone);
+    before = packed.find(key); // it may be elsewhere by now, or gone
+    if (!fits) {
+      packed.discard(parcel);
+      if (before !== NOWHERE) packed.drop(before);
+      return;
+    }
+    packed.write(parcel, queue, before === NOWHERE ? 0 : records.usedAt(before));
+    admission.make(0);
+  }
+
   return {
-    get: (key) => cache.get(key),
-    put(kept) {
-      const before = cache.peek(kept.key);
-      if (before !== undefined && outranks(before, kept)) return;
-      cache.set(kept.key, compact(kept));
-    },
+    get: (key) => (hot.get(key) ?? decode(key))?.kept,
+    slot: (key) => hot.get(key) ?? decode(key),
+    put,
     get size() {
-      return cache.size;
+      return packed.size;
     },
     get bytes() {
-      return cache.calculatedSize;
+      return admission.bytes;
     },
   };
 }
 
+type Standing = ReturnType<PackedEntries['standing']>;
+
 /** Whether what stands there is of the same epoch and knew of more touches. */
-function outranks(before: Kept, kept: Kept): boolean {
+function outranks(before: Standing, kept: Kept): boolean {
   if (before.kind === 'vary' || kept.kind === 'vary') return false;
   return before.epoch === kept.epoch && before.asOf > kept.asOf;
-}
-
-/** A body that is a small view of a large buffer would keep all of that alive, uncounted. */
-function compact(kept: Kept): Kept {
-  if (kept.kind === 'vary' || kept.body.buffer.byteLength === kept.body.byteLength) return kept;
-  return { ...kept, body: new Uint8Array(kept.body) };
-}
-
-function bytesOf(kept: Kept): number {
-  if (kept.kind === 'vary') return ENTRY_BYTES + stringsBytes([kept.key, ...kept.names]);
-  const asked = kept.recipe.body?.byteLength ?? 0;
-  return ENTRY_BYTES + kept.body.byteLength + asked + textBytes(kept);
-}
-
-function textBytes({ key, tags, fields, recipe }: Entry): number {
-  return stringsBytes([key, recipe.target, recipe.path])
-    + stringsBytes(tags) + stringsBytes(fields) + stringsBytes(recipe.fields);
-}
-
-function stringsBytes(strings: readonly string[]): number {
-  let bytes = 0;
-  for (const text of strings) bytes += STRING_BYTES + text.length;
-  return bytes;
 }
 
 /** One instance is all there is, so nobody else's intents are ever left behind. */

@@ -15,6 +15,7 @@ export function tieredEntries(near: Entries, far: Entries): TieredEntries {
     return found;
   }
   return {
+    ...(near.slot && { slot: (key: Key) => near.slot?.(key) }),
     beyond,
     get(key) {
       const found = near.get(key);
