@@ -1,7 +1,7 @@
 // What the entries in memory cost: `node bench/memory.ts --entries 1000000` fills the memory tier
 // with answers of one kilobyte, then asks for few of them often and for all of them by chance, and
-// prints bytes, nanoseconds and pauses as JSON. `--body` and `--bound` are bytes. How long the machine
-// itself lets a process wait stands beside the pauses.
+// prints bytes, nanoseconds and pauses as JSON; `--body` and `--bound` are bytes. How long the
+// machine itself lets a process wait stands beside the pauses.
 import { createHash } from 'node:crypto';
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers/promises';

@@ -10,7 +10,11 @@ import {
 } from './segments.ts';
 
 const SMALL_SHARE = 10;
+// So much is dead that it goes before anything else does, where there is no room; and also where
+// there is.
 const DEAD_SHARE = 8;
+const UNTIDY_SHARE = 2;
+const SPARES = 3;
 const BYTES_PER_GHOST = 2048;
 // Of what is carried at once, in segments: after so much whoever is next goes, asked for or not.
 const PATIENCE = 8;
@@ -54,19 +58,25 @@ export class Admission {
       else if (this.#hot.size > 0) this.#hot.clear();
       else return false;
     }
-    segments.trim(this.#bound - bytes - this.#inUse());
+    const segment = this.#deadBy(UNTIDY_SHARE);
+    if (segment !== undefined && patience > 0) this.#compact(segment);
+    segments.trim(Math.min(SPARES * segments.segmentBytes, this.#bound - bytes - this.#inUse()));
     return true;
+  }
+
+  /** The segment with the largest part dead, if so much of all is dead, and of this one too. */
+  #deadBy(share: number): Segment | undefined {
+    const { segments } = this.#packed;
+    if (segments.dead * share <= segments.used) return undefined;
+    const segment = segments.mostDead();
+    return segment !== undefined && segment.dead * share >= segment.end ? segment : undefined;
   }
 
   /** One step towards more room; says how many bytes it carried. */
   #step(patient: boolean): number {
     const { segments, weights } = this.#packed;
-    if (patient && segments.dead * DEAD_SHARE > segments.used) {
-      const segment = segments.mostDead();
-      if (segment !== undefined && segment.dead * DEAD_SHARE >= segment.end) {
-        return this.#compact(segment);
-      }
-    }
+    const dead = patient ? this.#deadBy(DEAD_SHARE) : undefined;
+    if (dead !== undefined) return this.#compact(dead);
     const queue = weights[SMALL] * SMALL_SHARE > weights[SMALL] + weights[MAIN] ? SMALL : MAIN;
     const segment = segments.oldest(queue)!;
     if (segment.cursor < segment.end) return this.#judge(segment, patient);

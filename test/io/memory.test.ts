@@ -107,6 +107,14 @@ void t.test('what was replaced pushes out nothing', (t) => {
   t.end();
 });
 
+void t.test('what was replaced takes no room for long, also where there is some', (t) => {
+  const entries = memoryEntries({ bytes: 32_000_000 });
+  for (let i = 0; i < 40_000; i += 1) entries.put(numbered(i % 10, long(i, 1000)));
+  t.equal(entries.size, 10);
+  t.ok(entries.bytes < 8_000_000, `${entries.bytes} bytes`);
+  t.end();
+});
+
 void t.test('equal bodies are kept once', (t) => {
   for (const length of [1000, 100_000]) {
     const entries = memoryEntries({ bytes: 2_000_000 });
