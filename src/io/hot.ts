@@ -6,9 +6,9 @@ import type { Kept, Key } from '../core/entry/entry.ts';
 import type { Slot } from '../flow/ports.ts';
 import { COPIED_MAX } from './bodies.ts';
 import { Ghosts } from './ghosts.ts';
+import { hashOf } from './key-index.ts';
 
 interface HotSlot extends Slot {
-  readonly hash: number;
   at: number;
   readonly bytes: number;
 }
@@ -16,6 +16,8 @@ interface HotSlot extends Slot {
 const COUNT_MAX = 16_384;
 const TRIALS_MAX = 256;
 const TRIALS_SHARE = 8;
+// One in so many of those that come again after their trial.
+const STAYING = 4;
 const SHARE = 4;
 const USED_MAX = 3;
 // Its objects, its place in the map, and what is made of it beside bodies.
@@ -28,24 +30,26 @@ const SLOT_SHARE = 4;
 
 export class HotEntries {
   readonly #bytesMax: number;
+  /** Those that stay. A map that others passed through would keep them alive beyond their time. */
   readonly #byKey = new Map<Key, HotSlot>();
-  /** Those on trial have the first places. */
-  readonly #trials: number;
+  /** Those on trial have the first places, each the one that its hash says. */
   readonly #slots: (HotSlot | undefined)[];
-  /** How often each was asked for since its hand passed. */
+  readonly #trials: number;
+  /** How often each was asked for since the hand passed, or since its trial began. */
   readonly #used: Uint8Array;
   /** Who was on trial and not asked for again. */
   readonly #tried: Ghosts;
-  #trial = 0;
+  /** How many came again after their trial. */
+  #returned = 0;
   #hand: number;
-  /** How many are not on trial. */
-  #settled = 0;
+  size = 0;
   bytes: number;
 
   constructor(bound: number) {
     this.#bytesMax = Math.floor(bound / SHARE);
     const count = Math.min(COUNT_MAX, Math.ceil(this.#bytesMax / SLOT_BYTES) + 2);
-    this.#trials = Math.min(TRIALS_MAX, Math.ceil(count / TRIALS_SHARE));
+    const trials = Math.min(TRIALS_MAX, Math.ceil(count / TRIALS_SHARE));
+    this.#trials = 2 ** Math.floor(Math.log2(trials));
     this.#tried = new Ghosts(count * 2);
     this.#slots = new Array<HotSlot | undefined>(count).fill(undefined);
     this.#used = new Uint8Array(count);
@@ -53,14 +57,17 @@ export class HotEntries {
     this.bytes = count * PLACE_BYTES + this.#tried.bytes;
   }
 
-  get size(): number {
-    return this.#byKey.size;
-  }
-
   get(key: Key): Slot | undefined {
-    const slot = this.#byKey.get(key);
+    const slot = this.#find(key);
     if (slot !== undefined && this.#used[slot.at]! < USED_MAX) this.#used[slot.at]! += 1;
     return slot;
+  }
+
+  #find(key: Key): HotSlot | undefined {
+    const stays = this.#byKey.get(key);
+    if (stays !== undefined) return stays;
+    const slot = this.#slots[hashOf(key) & (this.#trials - 1)];
+    return slot?.kept.key === key ? slot : undefined;
   }
 
   /** Bytes of a slot, with so many of text. */
@@ -70,53 +77,65 @@ export class HotEntries {
   }
 
   /** Others make room for it; undefined for one that is too large for that. */
-  add(kept: Kept, hash: number, bytes: number): Slot | undefined {
+  add(kept: Kept, bytes: number): Slot | undefined {
     if (bytes * SLOT_SHARE > this.#bytesMax) return undefined;
-    while (this.bytes + bytes > this.#bytesMax) {
-      if (this.#settled > 0) this.#turn();
-      else this.#untried();
-    }
-    const at = this.#tried.has(hash) ? this.#place() : this.#untried();
-    const slot: HotSlot = { kept, made: undefined, hash, at, bytes };
-    this.#put(slot, at);
-    this.#byKey.set(kept.key, slot);
+    const hash = hashOf(kept.key);
+    const stays = this.#mayStay(hash);
+    const trial = hash & (this.#trials - 1);
+    if (!stays) this.#endTrial(trial);
+    this.#makeRoom(bytes);
+    const slot: HotSlot = { kept, made: undefined, at: stays ? this.#freePlace() : trial, bytes };
+    this.#put(slot);
+    this.size += 1;
     this.bytes += bytes;
     return slot;
   }
 
-  /** A free place for who stays. */
-  #place(): number {
+  /** Where more come again than there are places for, those that stay do not change too often. */
+  #mayStay(hash: number): boolean {
+    if (!this.#tried.has(hash)) return false;
+    this.#returned += 1;
+    return this.#returned % STAYING === 0;
+  }
+
+  /** Whoever is on trial there stays, if it was asked for again. */
+  #endTrial(at: number): void {
+    const slot = this.#slots[at];
+    if (slot === undefined) return;
+    if (this.#used[at] === 0) {
+      this.#tried.add(hashOf(slot.kept.key));
+      this.#remove(slot);
+    } else {
+      this.#slots[at] = undefined;
+      slot.at = this.#freePlace();
+      this.#put(slot);
+    }
+  }
+
+  #makeRoom(bytes: number): void {
+    for (let trial = 0; this.bytes + bytes > this.#bytesMax;) {
+      if (this.#byKey.size > 0) this.#turn();
+      else this.#endTrial(trial++);
+    }
+  }
+
+  /** For one that stays. */
+  #freePlace(): number {
     while (this.#slots[this.#hand] !== undefined) this.#turn();
     const at = this.#hand;
     this.#step();
     return at;
   }
 
-  /** A free place for who comes; whoever was on trial there stays, if it was asked for again. */
-  #untried(): number {
-    const at = this.#trial;
-    this.#trial = (at + 1) % this.#trials;
-    const slot = this.#slots[at];
-    if (slot !== undefined && this.#used[at]! > 0) {
-      this.#slots[at] = undefined;
-      this.#put(slot, this.#place());
-    } else if (slot !== undefined) {
-      this.#tried.add(slot.hash);
-      this.#remove(slot);
-    }
-    return at;
-  }
-
-  #put(slot: HotSlot, at: number): void {
-    if (at >= this.#trials) this.#settled += 1;
-    slot.at = at;
-    this.#slots[at] = slot;
-    this.#used[at] = 0;
+  #put(slot: HotSlot): void {
+    this.#slots[slot.at] = slot;
+    this.#used[slot.at] = 0;
+    if (slot.at >= this.#trials) this.#byKey.set(slot.kept.key, slot);
   }
 
   /** Whether it was asked for, which counts once less from now on. */
   spend(key: Key): boolean {
-    const slot = this.#byKey.get(key);
+    const slot = this.#find(key);
     if (slot === undefined || this.#used[slot.at] === 0) return false;
     this.#used[slot.at]! -= 1;
     return true;
@@ -124,14 +143,14 @@ export class HotEntries {
 
   /** Its entry is another, or gone; who stayed needs no new trial. */
   drop(key: Key): void {
-    const slot = this.#byKey.get(key);
+    const slot = this.#find(key);
     if (slot === undefined) return;
-    if (slot.at >= this.#trials) this.#tried.add(slot.hash);
+    if (slot.at >= this.#trials) this.#tried.add(hashOf(key));
     this.#remove(slot);
   }
 
   clear(): void {
-    for (const slot of [...this.#byKey.values()]) this.#remove(slot);
+    for (const slot of this.#slots) if (slot !== undefined) this.#remove(slot);
   }
 
   /** Whom the hand points at goes, if it was not asked for; otherwise the hand goes on. */
@@ -148,9 +167,9 @@ export class HotEntries {
   }
 
   #remove({ kept, at, bytes }: HotSlot): void {
-    this.#byKey.delete(kept.key);
+    if (at >= this.#trials) this.#byKey.delete(kept.key);
     this.#slots[at] = undefined;
-    if (at >= this.#trials) this.#settled -= 1;
+    this.size -= 1;
     this.bytes -= bytes;
   }
 }

@@ -9,7 +9,7 @@ import { Admission } from './admission.ts';
 import { HotEntries } from './hot.ts';
 import { PackedEntries } from './packed.ts';
 import { TEXT } from './records.ts';
-import { HASH, NOWHERE } from './segments.ts';
+import { NOWHERE } from './segments.ts';
 
 export interface MemoryOptions {
   /** Bound of the entries, in bytes. */
@@ -42,7 +42,7 @@ export function memoryEntries({ bytes: bound }: { readonly bytes: number }): Mem
     const kept = packed.read(place, key);
     records.mark(place, Math.min(USED_MAX, records.usedAt(place) + 1), true);
     const bytes = hot.bytesOf(kept, records.word(place, TEXT));
-    const slot = hot.add(kept, records.word(place, HASH), bytes);
+    const slot = hot.add(kept, bytes);
     if (slot === undefined) return { kept };
     admission.make(0);
     return slot;
