@@ -26,9 +26,11 @@ export interface Parcel {
   readonly textBytes: number;
   /** Of a body with a record of its own. */
   readonly bodyHash: number | undefined;
+  /** Bytes of its own record. */
   readonly record: number;
-  /** Bytes of all that it needs, and of what of its body is not there yet. */
+  /** Of all that it needs, whoever else needs it. */
   readonly weight: number;
+  /** Of its body, where that is not there yet: of its record, and of what stands by itself. */
   readonly bodyRecord: number;
   readonly alone: number;
 }
