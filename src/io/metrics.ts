@@ -142,7 +142,7 @@ type OpenGauge = (
 
 function readAnyTime(gauge: OpenGauge): void {
   gauge('entries', 'Entries in memory', (now) => now.entries());
-  gauge('entry_bytes', 'Bytes of the entries in memory', (now) => now.bytes());
+  gauge('entry_bytes', 'Bytes that the entries in memory take', (now) => now.bytes());
   gauge('uses', 'Entries in use, known by their readers', (now) => now.uses());
   gauge('flights', 'Fetches under way that fill the cache', (now) => now.flights());
   gauge('writes', 'Writes under way', (now) => now.writes());
