@@ -1,4 +1,5 @@
-// Opens the store that the operator chose: memory, or Redis with memory in front of it.
+// Opens the store that the operator chose: memory, or Redis, with memory in front of it unless that
+// is off.
 import { rulesHash } from '../core/plan/unwatched.ts';
 import type { Config } from '../core/rules/config.ts';
 import type { Clock, Ear, Store } from '../flow/ports.ts';
@@ -9,13 +10,12 @@ import { tieredEntries } from '../io/tiers.ts';
 export async function openStore(
   config: Config,
   { clock, ear }: { clock: Clock; ear: Ear },
-): Promise<{ store: Store; near: MemoryEntries }> {
+): Promise<{ store: Store; near: Pick<MemoryEntries, 'size' | 'bytes'> }> {
   const { store, limits, leaseMs, memoryBytes: bytes } = config;
   if (store.kind === 'memory') {
     const memory = memoryStore({ bytes, limits });
     return { store: memory, near: memory.entries };
   }
-  const near = memoryEntries({ bytes });
   // Only who has a Redis pays for its client, which takes 19 MB.
   const { redisStore } = await import('../io/redis.ts');
   const far = redisStore({
@@ -27,5 +27,7 @@ export async function openStore(
     budgetMs: limits.storeBudgetMs,
     onTrouble: (because, detail) => ear.trouble('store', { because, ...detail }),
   });
+  if (bytes === 0) return { store: far, near: { size: 0, bytes: 0 } };
+  const near = memoryEntries({ bytes });
   return { store: { ...far, entries: tieredEntries(near, far.entries) }, near };
 }

@@ -175,6 +175,11 @@ routes:
   t.match(implicit.reads.get('GET'), { clientCache: 'no-cache' });
 });
 
+t.test('without a memory tier there are no bytes of it', async (t) => {
+  t.equal(config(`${UP}memory: off\nstore: redis://a`).memoryBytes, 0);
+  t.equal(config(UP, { overrides: { memory: 'off', store: 'redis://a' } }).memoryBytes, 0);
+});
+
 t.test('the hash follows what decides about an entry, and nothing else', async (t) => {
   const hash = (options: string, path = '/p/:id'): string =>
     config(`${UP}routes: { ${path}: { GET: { ${options} } } }`).routes[0]!.reads.get('GET')!.hash;
@@ -278,6 +283,8 @@ t.test('each wrong line is told as what it is', async (t) => {
     [`${UP}hosts: ["http://a.example/"]`, /did you mean `a.example`/],
     [`${UP}hosts: [a b]`, /must be a name/],
     [`${UP}workers: 2`, /:2:1: `workers`: more than one .* need a Redis `store`/],
+    [`${UP}memory: off`, /:2:1: `memory: off` leaves no room .* without a Redis `store`/],
+    [`${UP}memory: on`, /must be a size such as .*, or `off`/],
     [`${UP}workers: 0`, /must be a whole number from 1/],
     [`${UP}tls: { cert: a }`, /`key` is missing/],
     [`${UP}log: { sample: 2 }`, /must be a number from 0 to 1/],

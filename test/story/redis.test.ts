@@ -1,5 +1,6 @@
 // The gateway on a real Redis: what is kept outlives it, another instance never answers older, and
 // a Redis in trouble makes everfresh a plain proxy, never a wrong or a hanging one.
+import { Redis } from 'ioredis';
 import t from 'tap';
 import { json, type Script, stage, type Stage } from '../play.ts';
 import { freePort, startRedis, until } from '../redis.ts';
@@ -44,6 +45,24 @@ t.test('what is kept answers after a restart of the gateway', async (t) => {
   await ready(second);
   t.match((await second.get('/posts')).cache, /^everfresh; hit; ttl=3\d\d\d$/);
   t.equal(second.count('GET /posts'), fetched, 'nobody asked the upstream again');
+});
+
+t.test('with the memory off entries are in Redis only, and a write ends them there', async (t) => {
+  const redis = await startRedis();
+  t.teardown(() => redis.stop());
+  const s = await stage(t, { rules: `memory: off\n${on(redis.url)}`, script: list() });
+  await ready(s);
+  await until(() => isHit(s), { what: 'a hit' });
+  const fetched = s.count('GET /posts');
+  const client = new Redis(redis.url);
+  t.teardown(() => client.disconnect());
+  const [key, ...others] = await client.keys('*:e:*');
+  t.same(others, []);
+  await client.del(key!);
+  t.notOk(await isHit(s), 'it is nowhere else');
+  t.equal(s.count('GET /posts'), fetched + 1);
+  const written = await s.send('POST', '/posts', {});
+  t.equal((await s.get('/posts')).body, written.body);
 });
 
 t.test('a write through one instance is seen by reads through the other at once', async (t) => {

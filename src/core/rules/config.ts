@@ -96,6 +96,7 @@ export interface Config {
   readonly listen: { readonly host: string; readonly port: number };
   readonly admin: { readonly host: string; readonly port: number } | 'off';
   readonly store: StoreConfig;
+  /** 0: entries are in the store only. */
   readonly memoryBytes: number;
   readonly trustProxy: readonly string[];
   /** Lower-case authorities that clients may name; empty: any. */

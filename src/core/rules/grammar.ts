@@ -5,7 +5,7 @@ import {
   group, list, maybe, must, notYet, object, placed, scalar, scalarOrMap, secretText, table, usually,
   wordOrList,
 } from './kinds.ts';
-import { choice, count, duration, flag, onOff, share, size } from './scalars.ts';
+import { choice, count, duration, flag, onOff, share, size, sizeOrOff } from './scalars.ts';
 
 const DAY_MS = 86_400_000;
 const timeout = duration({ min: 1 });
@@ -216,7 +216,9 @@ export const topOptions = {
   store: maybe(
     scalarOrMap(memoryOrRedis, object(storeOptions)),
     'Where entries and touches are kept: `memory`, a Redis URL, or a map.', '`memory`'),
-  memory: usually(size({ min: 1024 ** 2 }), '256mb', 'Bound of the memory tier.'),
+  memory: usually(
+    sizeOrOff({ min: 1024 ** 2 }), '256mb',
+    'Bound of the memory tier; `off`: entries are in Redis only.'),
   trust_proxy: maybe(
     list(scalar('an address or a block such as `10.0.0.0/8`', format.cidr)),
     'Proxies in front whose `Forwarded` and `X-Forwarded-*` are believed.'),

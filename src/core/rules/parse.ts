@@ -110,6 +110,10 @@ function compile(
     const message = '`workers`: more than one share what they keep, and need a Redis `store`';
     notes.wrong(placeOf('workers'), message);
   }
+  if (given.memory === 0 && store.kind === 'memory') {
+    const message = '`memory: off` leaves no room for entries without a Redis `store`';
+    notes.wrong(placeOf('memory'), message);
+  }
   const limits = compileLimits(compiling, routes);
   if (upstream === undefined) return undefined;
   return {

@@ -42,17 +42,32 @@ function durationMeant(text: string): string | undefined {
   return amount === undefined || known === undefined ? undefined : `${amount}${known}`;
 }
 
-export function size({ min = 0, max = 1024 ** 5 } = {}): Kind<number> {
-  const says = 'a size such as `64kb`, `4mb` or `1gb`';
-  const format = (text: string): Reading<number> => {
-    const bytes = readSize(text);
-    if (bytes === undefined) return wrong(undefined, sizeMeant(text));
-    if (bytes < min) return wrong(`must be at least \`${printSize(min)}\``);
-    if (bytes > max) return wrong(`must be at most \`${printSize(max)}\``);
-    return value(bytes);
-  };
-  const pattern = { type: 'string', pattern: '^[0-9]+(b|kb|mb|gb)$' };
-  return scalar(says, format, orHole({ anyOf: [pattern, { const: 0 }, { const: '0' }] }));
+interface Bounds {
+  readonly min?: number;
+  readonly max?: number;
+}
+
+const SIZE = 'a size such as `64kb`, `4mb` or `1gb`';
+const SIZES = [{ type: 'string', pattern: '^[0-9]+(b|kb|mb|gb)$' }, { const: 0 }, { const: '0' }];
+
+/** In bytes; bounds are inclusive. */
+export function size(bounds: Bounds = {}): Kind<number> {
+  return scalar(SIZE, (text) => bytesIn(text, bounds), orHole({ anyOf: SIZES }));
+}
+
+/** As `size`, and 0 for `off`. */
+export function sizeOrOff(bounds: Bounds): Kind<number> {
+  return scalar(
+    `${SIZE}, or \`off\``, (text) => (text === 'off' ? value(0) : bytesIn(text, bounds)),
+    orHole({ anyOf: [...SIZES, { const: 'off' }] }));
+}
+
+function bytesIn(text: string, { min = 0, max = 1024 ** 5 }: Bounds): Reading<number> {
+  const bytes = readSize(text);
+  if (bytes === undefined) return wrong(undefined, sizeMeant(text));
+  if (bytes < min) return wrong(`must be at least \`${printSize(min)}\``);
+  if (bytes > max) return wrong(`must be at most \`${printSize(max)}\``);
+  return value(bytes);
 }
 
 function sizeMeant(text: string): string | undefined {
