@@ -1,8 +1,7 @@
 // Load by wrk, on its own core: so many connections for so long, and what came of it.
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { LOAD, run } from './machine.ts';
+import { folderWith, LOAD, run } from './machine.ts';
 
 export interface Load {
   readonly path: string;
@@ -12,11 +11,15 @@ export interface Load {
   readonly fields?: Readonly<Record<string, string>>;
   /** So many keys, asked for by a Zipf law (exponent 1), in place of one. */
   readonly keys?: number;
+  /** The keys stand under so many first segments, in turn. */
+  readonly under?: number;
   /** Each request is another one. */
   readonly unique?: boolean;
 }
 
 export interface Measured {
+  /** In all. */
+  readonly requests: number;
   readonly perSecond: number;
   /** Milliseconds. */
   readonly p50: number;
@@ -25,7 +28,7 @@ export interface Measured {
   readonly errors: number;
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'everfresh-bench-'));
+const folder = folderWith({});
 let runs = 0;
 
 export function measure(port: number, load: Load): Measured {
@@ -35,23 +38,24 @@ export function measure(port: number, load: Load): Measured {
     'wrk', '-t1', `-c${load.connections}`, `-d${load.seconds}s`, '-s', script,
     `http://127.0.0.1:${port}${load.path}`,
   ]);
-  const found = /^MEASURED (\S+) (\S+) (\S+) (\S+)$/m.exec(told);
+  const found = /^MEASURED (\S+) (\S+) (\S+) (\S+) (\S+)$/m.exec(told);
   if (found === null) throw new Error(`wrk said nothing that can be read: ${told}`);
-  const [perSecond = 0, p50 = 0, p99 = 0, errors = 0] = found.slice(1).map(Number);
-  return { perSecond, p50, p99, errors };
+  const [requests = 0, perSecond = 0, p50 = 0, p99 = 0, errors = 0] = found.slice(1).map(Number);
+  return { requests, perSecond, p50, p99, errors };
 }
 
-function lua({ path, fields = {}, keys, unique }: Load, serial: number): string {
+function lua({ path, fields = {}, keys, under, unique }: Load, serial: number): string {
   const headers = Object.entries(fields)
     .map(([name, value]) => `wrk.headers["${name}"] = '${value}'`).join('\n');
   const one = 'function request() return same end\nfunction init() same = wrk.format() end';
   const each = `local n = 0
 function request() n = n + 1; return wrk.format(nil, "${path}/${serial}-" .. n) end`;
+  const segment = under === undefined ? '""' : `(k % ${under}) .. "/"`;
   // The k-th key is asked for about 1/k times as often as the first: by the inverse of the sum.
   const zipf = `local made = {}
 function init()
   math.randomseed(7)
-  for k = 1, ${keys} do made[k] = wrk.format(nil, "${path}/" .. k) end
+  for k = 1, ${keys} do made[k] = wrk.format(nil, "${path}/" .. ${segment} .. k) end
 end
 function request()
   local k = math.floor(math.exp(math.random() * math.log(${keys} + 1)))
@@ -61,7 +65,8 @@ end`;
 ${unique === true ? each : keys === undefined ? one : zipf}
 function done(summary, latency)
   local e = summary.errors
-  print(string.format("MEASURED %.1f %.4f %.4f %d", summary.requests / summary.duration * 1e6,
+  print(string.format("MEASURED %d %.1f %.4f %.4f %d", summary.requests,
+    summary.requests / summary.duration * 1e6,
     latency:percentile(50) / 1000, latency:percentile(99) / 1000,
     e.connect + e.read + e.write + e.status + e.timeout))
 end

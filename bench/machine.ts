@@ -1,8 +1,10 @@
 // What the bench needs of the machine: two cores to pin to, packages, free ports, and processes
 // that end with it. Installs by apt what is missing, where it may.
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
-import { cpus } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 /** Servers under test share the first core; the load and the API behind them have the second. */
 export const SERVERS = 0;
@@ -29,6 +31,28 @@ export function unfit(): string | undefined {
   return has('wrk', 'wrk') ? undefined : 'wrk is missing: apt-get install wrk';
 }
 
+/** From here on this process itself is a part of the load. */
+export function joinTheLoad(): void {
+  execFileSync('taskset', ['-apc', String(LOAD), String(process.pid)], { env, stdio: 'ignore' });
+}
+
+const folders: string[] = [];
+
+/**
+ * A folder with the files of one server, where everybody may write; `@FOLDER@` is its path. It is
+ * gone when the bench ends.
+ */
+export function folderWith(files: Readonly<Record<string, string>>): string {
+  const folder = mkdtempSync(join(tmpdir(), 'everfresh-bench-'));
+  folders.push(folder);
+  chmodSync(folder, 0o777);
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(join(folder, name, '..'), { recursive: true });
+    writeFileSync(join(folder, name), text.replaceAll('@FOLDER@', folder));
+  }
+  return folder;
+}
+
 /** The first line of what a program says, for what is measured to be named. */
 export function said(program: string, ...args: readonly string[]): string {
   const { stdout, stderr } = spawnSync(program, args, { env, encoding: 'utf8' });
@@ -47,15 +71,31 @@ const running = new Set<ChildProcess>();
 
 export interface Running {
   readonly pid: number;
+  /** Bytes of its memory that are in use now. */
+  residentBytes(): number;
   stop(): Promise<void>;
 }
+
+/** A server that listens. */
+export interface Open {
+  readonly port: number;
+  readonly running: Running;
+}
+
+export async function stopAll(open: readonly Open[]): Promise<void> {
+  await Promise.all(open.map(({ running }) => running.stop()));
+}
+
+const START_LOOK_MS = 5;
+const START_LOOKS_MAX = 4000;
 
 /** Starts a process on one core and waits until its port answers. */
 export async function start(
   core: number, port: number, [program, ...args]: readonly [string, ...string[]],
+  more: Readonly<Record<string, string>> = {},
 ): Promise<Running> {
   const child = spawn('taskset', ['-c', String(core), program, ...args], {
-    env, stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...env, ...more }, stdio: ['ignore', 'ignore', 'pipe'],
   });
   running.add(child);
   let told = '';
@@ -67,13 +107,17 @@ export async function start(
     resolve();
   }));
   for (let turn = 0; !(await answers(port)); turn += 1) {
-    if (child.exitCode !== null || turn > 400) {
+    if (child.exitCode !== null || turn > START_LOOKS_MAX) {
       throw new Error(`${program} does not start: ${told}`);
     }
-    await new Promise((resolve) => void setTimeout(resolve, 25));
+    await new Promise((resolve) => void setTimeout(resolve, START_LOOK_MS));
   }
   return {
     pid: child.pid!,
+    residentBytes() {
+      const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
+      return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+    },
     async stop() {
       child.kill('SIGTERM');
       const late = setTimeout(() => child.kill('SIGKILL'), 3000);
@@ -85,7 +129,11 @@ export async function start(
 
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
+  const again = { maxRetries: 5, retryDelay: 50 };
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true, ...again });
 });
+// Who is ended from outside runs no exit listeners of its own accord.
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1));
 
 function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {

@@ -1,93 +1,90 @@
 // Who is measured: everfresh, and what one would choose in its place, each with the configuration
 // that its own documentation gives for one core.
-import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { freePort, has, type Running, said, SERVERS, start } from './machine.ts';
+import { everfresh, keeping } from './everfresh.ts';
+import { folderWith, freePort, has, type Open, said, SERVERS, start } from './machine.ts';
+import { nginx } from './nginx.ts';
+
+/**
+ * `cache`: keeps answers, and asks for them; `passing`: asks, and keeps nothing; `limit`: has one
+ * answer, and asks nobody; `variant`: everfresh once more, with another option; `redis`: has
+ * everything from Redis.
+ */
+export type Role = 'cache' | 'passing' | 'limit' | 'variant' | 'redis';
 
 export interface Peer {
   readonly name: string;
   readonly version: string;
   /** Why it is not measured. */
   readonly absent?: string;
-  /** What it can do: keep answers, or only pass them on. */
-  readonly keeps: boolean;
-  open(to: Opening): Promise<{ readonly port: number; readonly running: Running }>;
+  readonly role: Role;
+  open(to: Opening): Promise<Open>;
 }
 
 export interface Opening {
   readonly upstream: number;
+  readonly redis: number | undefined;
   /** Of the bodies that limits are to serve. */
   readonly bytes: number;
 }
 
-const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
-const node = process.execPath;
+export const MINE = 'everfresh';
+export const SLOW_WAY = 'everfresh, fast_path: off';
+export const MINE_ON_REDIS = 'everfresh, memory: off';
 
-/** A folder with the files of one server, where everybody may write. */
-function folderWith(files: Readonly<Record<string, string>>): string {
-  const folder = mkdtempSync(join(tmpdir(), 'everfresh-bench-'));
-  chmodSync(folder, 0o777);
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(join(folder, name, '..'), { recursive: true });
-    writeFileSync(join(folder, name), text.replaceAll('@FOLDER@', folder));
-  }
-  return folder;
-}
-
-function script(name: string, version: string, of: {
-  keeps: boolean; args: (to: Opening) => readonly string[];
+function script(name: string, { role, file, args }: {
+  role: Role; file: string; args: (to: Opening) => readonly string[];
 }): Peer {
-  const program = name.replace('@', '').replace('/', '-');
+  const path = fileURLToPath(new URL(`servers/${file}.ts`, import.meta.url));
   return {
-    name, version, keeps: of.keeps,
+    name, version: `Node ${process.versions.node}`, role,
     async open(to) {
       const port = await freePort();
-      const file = here(`servers/${FILES[program]!}.ts`);
-      return { port, running: await start(SERVERS, port, [node, file, `${port}`, ...of.args(to)]) };
+      const command = [process.execPath, path, `${port}`, ...args(to)] as const;
+      return { port, running: await start(SERVERS, port, command) };
     },
   };
 }
 
-const FILES: Readonly<Record<string, string>> = {
-  'node:http': 'bare-http', 'node:http passing': 'bare-http', 'bare sockets': 'bare-sockets',
-  'fastify-http-proxy': 'fastify-proxy',
-};
-
-function everfresh(name: string, more: string): Peer {
-  return {
-    name, version: 'this checkout', keeps: true,
-    async open({ upstream }) {
-      const port = await freePort();
-      const folder = folderWith({
-        'routes.yaml': `upstream: http://127.0.0.1:${upstream}\nlisten: 127.0.0.1:${port}\n`
-          + `admin: off\nlog: { level: warn }\n${more}`,
-      });
-      const main = here('../dist/main.js');
-      return {
-        port,
-        running: await start(SERVERS, port, [
-          node, main, 'serve', '--config', join(folder, 'routes.yaml'),
-        ]),
-      };
-    },
-  };
-}
-
-const ROUTES = `routes:
-  "/fresh/*": { GET: {} }
+/** Each URL is asked for by name, and none pushes out another: what may be kept is kept. */
+const ROUTES = `limits: { new_variants_per_minute: 1000000000 }
+routes:
+  "/fresh/*": { GET: { max_variants: 1000000000 } }
   "/slow/*":  { GET: {} }
 `;
 
+function mine(name: string, role: Role, more = ''): Peer {
+  return {
+    name, version: 'this checkout', role,
+    open: ({ upstream }) => everfresh({ upstream, rules: `${more}${ROUTES}` }),
+  };
+}
+
+const mineOnRedis: Peer = {
+  name: MINE_ON_REDIS, version: 'this checkout', role: 'redis',
+  async open({ upstream, redis, bytes }) {
+    const open = await everfresh({
+      upstream, rules: `memory: off\n${ROUTES}`, redis: { port: redis!, prefix: 'hit' },
+    });
+    await keeping(open.port, `/fresh/${bytes}/ready`);
+    return open;
+  },
+};
+
+interface Package {
+  readonly program: string;
+  readonly pack?: string;
+  readonly version: readonly string[];
+}
+
 function packaged(
-  name: string, { program, pack = program, version }: {
-    program: string; pack?: string; version: readonly string[];
-  }, command: (to: Opening & { port: number }) => readonly [string, ...string[]],
+  name: string, { program, pack = program, version }: Package,
+  command: (to: Opening & { port: number }) => readonly [string, ...string[]],
 ): Peer {
   const here = has(program, pack);
   return {
-    name, version: here ? said(program, ...version) : '', keeps: true,
+    name, version: here ? said(program, ...version) : '', role: 'cache',
     ...(here ? {} : { absent: `apt-get install ${pack} did not bring it` }),
     async open(to) {
       const port = await freePort();
@@ -95,46 +92,6 @@ function packaged(
     },
   };
 }
-
-const nginx = (): Peer => packaged('nginx', { program: 'nginx', version: ['-v'] }, (to) => {
-  const folder = folderWith({
-    'nginx.conf': `daemon off;
-master_process off;
-worker_processes 1;
-pid @FOLDER@/pid;
-error_log @FOLDER@/error.log crit;
-events { worker_connections 4096; }
-http {
-  access_log off;
-  keepalive_requests 1000000000;
-  client_body_temp_path @FOLDER@/body;
-  proxy_temp_path @FOLDER@/proxy;
-  fastcgi_temp_path @FOLDER@/fastcgi;
-  uwsgi_temp_path @FOLDER@/uwsgi;
-  scgi_temp_path @FOLDER@/scgi;
-  proxy_cache_path @FOLDER@/cache levels=1:2 keys_zone=kept:64m max_size=2g;
-  upstream api { server 127.0.0.1:${to.upstream}; keepalive 128; }
-  server {
-    listen 127.0.0.1:${to.port} backlog=4096;
-    location / {
-      proxy_pass http://api;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-      proxy_cache kept;
-      proxy_cache_lock on;
-    }
-    location /private/ {
-      proxy_pass http://api;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-    }
-  }
-}
-`,
-    'cache/none': '',
-  });
-  return ['nginx', '-c', join(folder, 'nginx.conf'), '-p', folder];
-});
 
 const varnish = (): Peer => packaged(
   'Varnish', { program: 'varnishd', pack: 'varnish', version: ['-V'] },
@@ -215,18 +172,26 @@ cachedir: @FOLDER@/cache
   },
 );
 
-/** All of them; those that are absent say so. */
-export function everybody(): Peer[] {
-  const version = `Node ${process.versions.node}`;
+/** All of them; those that are absent say why. */
+export function everybody(redis: number | undefined): Peer[] {
+  const needsRedis = (peer: Peer): Peer => (redis === undefined
+    ? { ...peer, absent: 'there is no redis-server, and apt-get did not bring it' } : peer);
+  const upstreamOf = ({ upstream }: Opening): string => `http://127.0.0.1:${upstream}`;
   return [
-    everfresh('everfresh', ROUTES), nginx(), varnish(), haproxy(), trafficServer(),
-    script('@fastify/http-proxy', version, {
-      keeps: false, args: (to) => [`http://127.0.0.1:${to.upstream}`],
+    mine(MINE, 'cache'), mine(SLOW_WAY, 'variant', 'fast_path: off\n'),
+    packaged('nginx', { program: 'nginx', version: ['-v'] }, nginx),
+    varnish(), haproxy(), trafficServer(),
+    script('@fastify/http-proxy', {
+      role: 'passing', file: 'fastify-proxy', args: (to) => [upstreamOf(to)],
     }),
-    script('node:http', version, { keeps: true, args: (to) => [`${to.bytes}`] }),
-    script('node:http passing', version, {
-      keeps: false, args: (to) => [`${to.bytes}`, `http://127.0.0.1:${to.upstream}`],
+    script('node:http', { role: 'limit', file: 'bare-http', args: (to) => [`${to.bytes}`] }),
+    script('node:http passing', {
+      role: 'passing', file: 'bare-http', args: (to) => [`${to.bytes}`, upstreamOf(to)],
     }),
-    script('bare sockets', version, { keeps: true, args: (to) => [`${to.bytes}`] }),
+    script('bare sockets', { role: 'limit', file: 'bare-sockets', args: (to) => [`${to.bytes}`] }),
+    needsRedis(mineOnRedis),
+    needsRedis(script('node:http + ioredis', {
+      role: 'redis', file: 'bare-redis', args: (to) => [`${to.bytes}`, `${to.redis}`],
+    })),
   ];
 }

@@ -1,77 +1,65 @@
-// The figures as a page: medians, their spread, and everfresh as a multiple of each.
+// The figures as a page: who was measured, what is wanted and what was seen, and the tables of each
+// scenario.
 import { cpus } from 'node:os';
-import type { Crowd } from './crowd.ts';
-import type { Measured } from './load.ts';
 import type { Peer } from './peers.ts';
-import { SCENARIOS } from './scenarios.ts';
-
-export interface Result {
-  readonly scenario: string;
-  readonly peer: string;
-  readonly rounds: readonly Measured[];
-}
+import type { Section, Table, Wanted } from './section.ts';
 
 export interface Results {
   readonly peers: readonly Pick<Peer, 'name' | 'version' | 'absent'>[];
-  readonly results: readonly Result[];
-  readonly crowds: readonly ({ readonly peer: string } & Crowd)[];
+  readonly sections: readonly Section[];
   readonly rounds: number;
   readonly seconds: number;
 }
 
-export function report({ peers, results, crowds, rounds, seconds }: Results): string {
+const SHORT = '**falls short**';
+
+export function report({ peers, sections, rounds, seconds }: Results): string {
   const model = cpus()[0]?.model.trim() ?? 'unknown';
   const lines = [
     '# Speed', '',
-    'Written by `npm run bench`. Every server has the same single core of one machine, the load',
-    '(`wrk`, one thread) and the API behind them the other; all of them are up at once, and take',
-    `turns in each round. ${rounds} rounds of ${seconds} s; the figure is the median of them,`,
-    'with the lowest and the highest beside it. `×` is everfresh divided by the other, median by',
-    'median: ratios of one run can be compared, absolute numbers of two machines, or of two days,',
-    'cannot.', '',
+    'Written by `npm run bench`. Every server has the same single core of one machine; the load',
+    '(`wrk`, one thread, or the bench itself), the API behind the servers and Redis share the',
+    'other. All servers of a scenario are up at once, and take turns in each round.',
+    `${rounds} rounds of ${seconds} s where nothing else is said; a figure is the median of them,`,
+    'with the lowest and the highest beside it. `×` is everfresh divided by the other, round by',
+    'round, and again the median: ratios of one run can be compared, absolute numbers of two',
+    'machines, or of two days, cannot.', '',
     `Measured on ${cpus().length} cores (${model}), Node ${process.versions.node}.`, '',
     ...peers.map(({ name, version, absent }) =>
       `- ${name}: ${absent === undefined ? version : `not measured (${absent})`}`),
+    '', ...summary(sections),
+    ...sections.flatMap(told),
   ];
-  for (const { name, about } of SCENARIOS) {
-    const of = results.filter(({ scenario }) => scenario === name);
-    if (of.length > 0) lines.push('', `## ${name}`, '', about, '', ...table(of));
-  }
-  if (crowds.length > 0) {
-    const about = '200 clients at once on one cold key of an API that takes 200 ms.';
-    lines.push('', '## crowd', '', about, '');
-    lines.push('| | requests to the API | p99, ms |', '| --- | --- | --- |');
-    for (const { peer, asked, p99 } of crowds) {
-      lines.push(`| ${peer} | ${asked} | ${p99.toFixed(0)} |`);
-    }
-  }
   return `${lines.join('\n')}\n`;
 }
 
-function table(of: readonly Result[]): string[] {
-  const mine = median(perSecond(of.find(({ peer }) => peer === 'everfresh')));
+/** What falls short stands before everything else. */
+function summary(sections: readonly Section[]): string[] {
+  const all = sections.flatMap(({ name, wanted }) => wanted.map((one) => ({ name, one })));
+  const short = all.filter(({ one }) => one.reached === false);
+  if (short.length === 0) return [`All of the ${all.length} aims below are reached.`];
   return [
-    '| | requests/s | lowest – highest | p50, ms | p99, ms | × | errors |',
-    '| --- | --- | --- | --- | --- | --- | --- |',
-    ...of.map((result) => {
-      const all = perSecond(result);
-      const [low, high] = [Math.min(...all), Math.max(...all)].map(thousands);
-      const errors = result.rounds.reduce((sum, round) => sum + round.errors, 0);
-      const times = [(round: Measured) => round.p50, (round: Measured) => round.p99]
-        .map((of) => median(result.rounds.map(of)).toFixed(2));
-      return `| ${[
-        result.peer, thousands(median(all)), `${low} – ${high}`, ...times,
-        (mine / median(all)).toFixed(2), errors,
-      ].join(' | ')} |`;
-    }),
+    `Of the ${all.length} aims below these are not reached:`, '',
+    ...short.map(({ name, one }) =>
+      `- [${name}](#${name}): ${one.what}: wanted ${one.wanted}, seen ${one.seen}`),
   ];
 }
 
-const perSecond = (of: Result | undefined): number[] =>
-  of?.rounds.map((round) => round.perSecond) ?? [];
-const thousands = (number: number): string => `${(number / 1000).toFixed(1)} k`;
+function told({ name, about, tables, wanted, picture }: Section): string[] {
+  const lines = ['', `## ${name}`, '', about];
+  if (picture !== undefined) lines.push('', `![${picture.alt}](${picture.file})`);
+  for (const table of tables) lines.push('', ...markdown(table));
+  if (wanted.length === 0) return lines;
+  const head = ['', 'wanted', 'seen', ''];
+  return [...lines, '', ...markdown({ head, rows: wanted.map(row) })];
+}
 
-function median(of: readonly number[]): number {
-  const sorted = [...of].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+function row({ what, wanted, seen, reached }: Wanted): string[] {
+  if (reached === undefined) return [what, wanted, 'not measured', ''];
+  return [what, wanted, seen, reached ? 'reached' : SHORT];
+}
+
+function markdown({ head, rows }: Table): string[] {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)];
 }

@@ -1,77 +1,72 @@
 // `npm run bench`: everfresh beside its peers, in one run, each on the same single core, in rounds
-// that take turns. Writes bench/README.md; `--json` prints the figures as well. `--only hit,pass`
-// and `--rounds`, `--seconds` are for a quick look, which writes nothing.
+// that take turns. Writes bench/README.md and its pictures; `--json` prints the figures as well.
+// `--only hit,pass` and `--rounds`, `--seconds` are for a quick look with smaller sizes, which
+// writes nothing; `--whole` gives it the sizes of the full run.
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import type { Bench } from './bench.ts';
+import { hangUp } from './client.ts';
 import { crowd } from './crowd.ts';
-import { type Measured, measure } from './load.ts';
-import { freePort, LOAD, type Running, start, unfit } from './machine.ts';
-import { everybody, type Peer } from './peers.ts';
-import { report, type Result, type Results } from './report.ts';
-import { type Scenario, SCENARIOS } from './scenarios.ts';
+import { freePort, joinTheLoad, LOAD, start, unfit } from './machine.ts';
+import { everybody } from './peers.ts';
+import { redis } from './redis.ts';
+import { report, type Results } from './report.ts';
+import { SCENARIOS } from './scenarios.ts';
+import type { Section } from './section.ts';
+import { side } from './sides.ts';
 
 const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false }, only: { type: 'string' },
     rounds: { type: 'string', default: '5' }, seconds: { type: 'string', default: '4' },
+    whole: { type: 'boolean', default: false },
   },
 });
-const rounds = Number(values.rounds);
-const seconds = Number(values.seconds);
-const wanted = (name: string): boolean => values.only?.split(',').includes(name) ?? true;
+const full = values.only === undefined;
 
+const CHAPTERS: ReadonlyMap<string, (bench: Bench) => Promise<Section>> = new Map([
+  ...SCENARIOS.map((scenario) =>
+    [scenario.name, (bench: Bench) => side(bench, scenario)] as const),
+  ['crowd', crowd],
+]);
+
+const names = values.only?.split(',') ?? [...CHAPTERS.keys()];
+const unknown = names.filter((name) => !CHAPTERS.has(name));
+if (unknown.length > 0) {
+  throw new Error(`no scenario is called ${unknown.join(', ')}: ${[...CHAPTERS.keys()].join(', ')}`);
+}
 const because = unfit();
 if (because !== undefined) throw new Error(because);
+joinTheLoad();
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 const upstreamPort = await freePort();
 const api = fileURLToPath(new URL('servers/upstream.ts', import.meta.url));
 const upstream = await start(LOAD, upstreamPort, [process.execPath, api, `${upstreamPort}`]);
-
-const peers = everybody();
-const present = peers.filter(({ absent }) => absent === undefined);
+const store = await redis();
+const peers = everybody(store?.port);
 for (const { name, absent } of peers) if (absent !== undefined) say(`${name}: ${absent}`);
 
-const results: Result[] = [];
-for (const scenario of SCENARIOS.filter(({ name }) => wanted(name))) {
-  say(`${scenario.name}: ${scenario.about}`);
-  results.push(...await side(scenario, present.filter((peer) => scenario.takes(peer))));
+const bench: Bench = {
+  rounds: Number(values.rounds), seconds: Number(values.seconds), whole: full || values.whole, say,
+  peers: peers.filter(({ absent }) => absent === undefined),
+  upstream: upstreamPort, redis: store?.port,
+};
+const sections: Section[] = [];
+for (const name of names) {
+  say(name);
+  sections.push(await CHAPTERS.get(name)!(bench));
 }
-const crowds = wanted('crowd') ? await crowdsOf(present) : [];
-await upstream.stop();
+await hangUp();
+await Promise.all([upstream.stop(), store?.running.stop()]);
 
-const all: Results = { peers, results, crowds, rounds, seconds };
-if (values.only === undefined) {
-  writeFileSync(fileURLToPath(new URL('README.md', import.meta.url)), report(all));
+const all: Results = { peers, sections, rounds: bench.rounds, seconds: bench.seconds };
+const page = report(all);
+if (full) {
+  const save = (file: string, text: string): void =>
+    writeFileSync(fileURLToPath(new URL(file, import.meta.url)), text);
+  save('README.md', page);
+  for (const { picture } of sections) if (picture !== undefined) save(picture.file, picture.svg);
 }
-if (values.json) process.stdout.write(`${JSON.stringify(all, undefined, 1)}\n`);
-else process.stdout.write(report(all));
-
-/** Everybody is there at once, and each has its turn in every round. */
-async function side(scenario: Scenario, of: readonly Peer[]): Promise<Result[]> {
-  const { load, warmSeconds, bytes } = scenario;
-  const open: { peer: Peer; port: number; running: Running; rounds: Measured[] }[] = [];
-  for (const peer of of) {
-    const { port, running } = await peer.open({ upstream: upstreamPort, bytes });
-    open.push({ peer, port, running, rounds: [] });
-    measure(port, { ...load, seconds: warmSeconds });
-  }
-  for (let round = 0; round < rounds; round += 1) {
-    for (const one of open) one.rounds.push(measure(one.port, { ...load, seconds }));
-  }
-  await Promise.all(open.map(({ running }) => running.stop()));
-  return open.map(({ peer, rounds }) => ({ scenario: scenario.name, peer: peer.name, rounds }));
-}
-
-async function crowdsOf(of: readonly Peer[]): Promise<Results['crowds']> {
-  const found: { peer: string; asked: number; p99: number }[] = [];
-  const limits = ['node:http', 'bare sockets'];
-  for (const peer of of.filter(({ name }) => !limits.includes(name))) {
-    const { port, running } = await peer.open({ upstream: upstreamPort, bytes: 1024 });
-    await crowd(port, upstreamPort, 'warm');
-    found.push({ peer: peer.name, ...await crowd(port, upstreamPort, `${peer.name.length}-cold`) });
-    await running.stop();
-  }
-  return found;
-}
+process.stdout.write(values.json ? `${JSON.stringify(all, undefined, 1)}\n` : page);
