@@ -15,6 +15,7 @@ import { report, type Results } from './report.ts';
 import { SCENARIOS } from './scenarios.ts';
 import type { Section } from './section.ts';
 import { side } from './sides.ts';
+import { write } from './write.ts';
 
 const { values } = parseArgs({
   options: {
@@ -28,7 +29,7 @@ const full = values.only === undefined;
 const CHAPTERS: ReadonlyMap<string, (bench: Bench) => Promise<Section>> = new Map([
   ...SCENARIOS.map((scenario) =>
     [scenario.name, (bench: Bench) => side(bench, scenario)] as const),
-  ['crowd', crowd],
+  ['crowd', crowd], ['write', write],
 ]);
 
 const names = values.only?.split(',') ?? [...CHAPTERS.keys()];
