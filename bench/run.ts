@@ -9,6 +9,7 @@ import type { Bench } from './bench.ts';
 import { hangUp } from './client.ts';
 import { crowd } from './crowd.ts';
 import { freePort, joinTheLoad, LOAD, start, unfit } from './machine.ts';
+import { mixed } from './mixed.ts';
 import { everybody } from './peers.ts';
 import { redis } from './redis.ts';
 import { report, type Results } from './report.ts';
@@ -29,7 +30,7 @@ const full = values.only === undefined;
 const CHAPTERS: ReadonlyMap<string, (bench: Bench) => Promise<Section>> = new Map([
   ...SCENARIOS.map((scenario) =>
     [scenario.name, (bench: Bench) => side(bench, scenario)] as const),
-  ['crowd', crowd], ['write', write],
+  ['crowd', crowd], ['write', write], ['mixed', mixed],
 ]);
 
 const names = values.only?.split(',') ?? [...CHAPTERS.keys()];
