@@ -32,6 +32,19 @@ export async function text(
   return { body: all, cacheStatus: String(response.headers['cache-status'] ?? '') };
 }
 
+/** Of connections, which nobody keeps. */
+const OF_CONNECTIONS = new Set(['connection', 'keep-alive', 'transfer-encoding']);
+
+/** Bytes of an answer's field lines and body. */
+export async function answerBytes(port: number, path: string): Promise<number> {
+  const response = await poolOf(port).request({ path, method: 'GET' });
+  let bytes = (await response.body.bytes()).length;
+  for (const [name, value] of Object.entries(response.headers)) {
+    if (!OF_CONNECTIONS.has(name)) bytes += `${name}: ${String(value)}\r\n`.length;
+  }
+  return bytes;
+}
+
 /** Milliseconds until the whole answer is here. */
 export async function timed(
   port: number, path: string, how: { method?: string; body?: string } = {},

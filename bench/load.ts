@@ -1,6 +1,7 @@
 // Load by wrk, on its own core: so many connections for so long, and what came of it.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { requests } from './client.ts';
 import { folderWith, LOAD, run } from './machine.ts';
 
 export interface Load {
@@ -26,6 +27,26 @@ export interface Measured {
   readonly p99: number;
   /** Answers that were none, or of a status from 400 on. */
   readonly errors: number;
+}
+
+export interface Round extends Measured {
+  /** Requests that the API got meanwhile. */
+  readonly asked: number;
+}
+
+/** One turn, and what of it reached the API. */
+export async function turn(port: number, upstream: number, load: Load): Promise<Round> {
+  const before = await requests(upstream);
+  const figures = measure(port, load);
+  return { ...figures, asked: (await requests(upstream)) - before };
+}
+
+/** What of all requests reached the API; so little is one that was counted at one end only. */
+export function shareAsked(rounds: readonly Round[]): string {
+  const sum = (of: (round: Round) => number): number =>
+    rounds.reduce((all, round) => all + of(round), 0);
+  const share = sum((round) => round.asked) / sum((round) => round.requests);
+  return share < 0.0005 ? '0 %' : `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
 }
 
 const folder = folderWith({});

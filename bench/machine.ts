@@ -1,7 +1,7 @@
 // What the bench needs of the machine: two cores to pin to, packages, free ports, and processes
 // that end with it. Installs by apt what is missing, where it may.
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -127,10 +127,18 @@ export async function start(
   };
 }
 
+/** Ends what a scenario that failed has left behind: all but these. */
+export async function stopAllBut(these: readonly Running[]): Promise<void> {
+  const left = [...running].filter(({ pid }) => !these.some((one) => one.pid === pid));
+  await Promise.all(left.map((child) => new Promise((resolve) => {
+    child.once('exit', resolve);
+    child.kill('SIGKILL');
+  })));
+}
+
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
-  const again = { maxRetries: 5, retryDelay: 50 };
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true, ...again });
+  spawnSync('rm', ['-rf', ...folders]);
 });
 // Who is ended from outside runs no exit listeners of its own accord.
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1));

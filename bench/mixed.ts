@@ -89,7 +89,8 @@ function section(
       + `that takes ${READ_MS} ms for a read and says nothing of caching; everybody has read `
       + 'everything before. A read is stale if it began after a write to its post was answered '
       + `and got an older version. nginx keeps everything for ${ttlSeconds} s. Who never answers `
-      + 'stale and fetches only when a reader asks (purge only) asks the API as seldom as can be, and lets that reader wait.',
+      + 'stale and fetches only when a reader asks (purge only) asks the API as seldom '
+      + 'as can be, and lets that reader wait.',
     picture: drawn(sides),
     tables: [{
       head: [

@@ -8,11 +8,12 @@ import { parseArgs } from 'node:util';
 import type { Bench } from './bench.ts';
 import { hangUp } from './client.ts';
 import { crowd } from './crowd.ts';
-import { freePort, joinTheLoad, LOAD, start, unfit } from './machine.ts';
+import { freePort, joinTheLoad, LOAD, start, stopAllBut, unfit } from './machine.ts';
 import { mixed } from './mixed.ts';
 import { everybody } from './peers.ts';
 import { redis } from './redis.ts';
 import { report, type Results } from './report.ts';
+import { scale } from './scale.ts';
 import { SCENARIOS } from './scenarios.ts';
 import type { Section } from './section.ts';
 import { side } from './sides.ts';
@@ -30,13 +31,14 @@ const full = values.only === undefined;
 const CHAPTERS: ReadonlyMap<string, (bench: Bench) => Promise<Section>> = new Map([
   ...SCENARIOS.map((scenario) =>
     [scenario.name, (bench: Bench) => side(bench, scenario)] as const),
-  ['crowd', crowd], ['write', write], ['mixed', mixed],
+  ['crowd', crowd], ['write', write], ['mixed', mixed], ['scale', scale],
 ]);
 
 const names = values.only?.split(',') ?? [...CHAPTERS.keys()];
 const unknown = names.filter((name) => !CHAPTERS.has(name));
 if (unknown.length > 0) {
-  throw new Error(`no scenario is called ${unknown.join(', ')}: ${[...CHAPTERS.keys()].join(', ')}`);
+  const all = [...CHAPTERS.keys()].join(', ');
+  throw new Error(`no scenario is called ${unknown.join(', ')}; there are ${all}`);
 }
 const because = unfit();
 if (because !== undefined) throw new Error(because);
@@ -58,17 +60,26 @@ const bench: Bench = {
 const sections: Section[] = [];
 for (const name of names) {
   say(name);
-  sections.push(await CHAPTERS.get(name)!(bench));
+  sections.push(await CHAPTERS.get(name)!(bench).catch((error: unknown) => failed(name, error)));
 }
 await hangUp();
 await Promise.all([upstream.stop(), store?.running.stop()]);
 
 const all: Results = { peers, sections, rounds: bench.rounds, seconds: bench.seconds };
 const page = report(all);
-if (full) {
+if (full && process.exitCode === undefined) {
   const save = (file: string, text: string): void =>
     writeFileSync(fileURLToPath(new URL(file, import.meta.url)), text);
   save('README.md', page);
   for (const { picture } of sections) if (picture !== undefined) save(picture.file, picture.svg);
 }
 process.stdout.write(values.json ? `${JSON.stringify(all, undefined, 1)}\n` : page);
+
+/** The others are measured nevertheless, without what it has left running; nothing is written. */
+async function failed(name: string, error: unknown): Promise<Section> {
+  say(`${name} failed: ${error instanceof Error ? error.stack : String(error)}`);
+  process.exitCode = 1;
+  await hangUp();
+  await stopAllBut([upstream, ...(store === undefined ? [] : [store.running])]);
+  return { name, about: 'Failed.', tables: [], wanted: [], data: undefined };
+}

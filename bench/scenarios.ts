@@ -35,7 +35,8 @@ function hit(
 ): Scenario {
   const { ask = {}, ...rest } = more;
   return {
-    name, about, bytes, warmSeconds: 1, takes: ['cache', 'variant', 'limit'], mine: MINE, wanted: [],
+    name, about, bytes, warmSeconds: 1, takes: ['cache', 'variant', 'limit'], mine: MINE,
+    wanted: [],
     load: { path: `/fresh/${bytes}/one`, connections: CONNECTIONS, ...ask }, ...rest,
   };
 }
@@ -52,7 +53,7 @@ export const SCENARIOS: readonly Scenario[] = [
   hit('hit-304', 'The same answer for clients that have it already.', 1024, {
     ask: { fields: { 'If-None-Match': '"bench"' } },
   }),
-  hit('hit-redis', 'One kept answer of 1 KB that is in Redis only, and is asked for there each time: '
+  hit('hit-redis', 'One kept answer of 1 KB that is in Redis only, and asked for there each time: '
     + 'everfresh without its memory, beside the few lines that one would write by hand.', 1024, {
     takes: ['redis'], mine: MINE_ON_REDIS,
     wanted: [atLeast(0.8, 'node:http + ioredis', MINE_ON_REDIS)],

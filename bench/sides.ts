@@ -1,9 +1,9 @@
 // One scenario of wrk's, on everybody whom it takes: all are up at once, and each has its turn in
 // every round.
 import type { Bench } from './bench.ts';
-import { hangUp, requests } from './client.ts';
+import { hangUp } from './client.ts';
 import { fixed, median, range, ratios, spread, thousands } from './figures.ts';
-import { type Measured, measure } from './load.ts';
+import { measure, type Round, shareAsked, turn } from './load.ts';
 import { type Open, stopAll } from './machine.ts';
 import type { Peer } from './peers.ts';
 import type { AtLeast, Scenario } from './scenarios.ts';
@@ -12,11 +12,6 @@ import { type Section, type Table, type Wanted, wanted } from './section.ts';
 export interface Result {
   readonly peer: string;
   readonly rounds: readonly Round[];
-}
-
-interface Round extends Measured {
-  /** Requests that the API got meanwhile. */
-  readonly asked: number;
 }
 
 export async function side(bench: Bench, scenario: Scenario): Promise<Section> {
@@ -37,15 +32,15 @@ async function measured(bench: Bench, { load, warmSeconds, bytes, takes }: Scena
   }
   for (let round = 0; round < bench.rounds; round += 1) {
     for (const one of open) {
-      const before = await requests(bench.upstream);
-      const figures = measure(one.port, { ...load, seconds: bench.seconds });
-      one.rounds.push({ ...figures, asked: (await requests(bench.upstream)) - before });
+      one.rounds.push(await turn(one.port, bench.upstream, { ...load, seconds: bench.seconds }));
     }
   }
   await hangUp();
   await stopAll(open);
   return open.map(({ peer, rounds }): Result => ({ peer: peer.name, rounds }));
 }
+
+const EMPTY = Array.from({ length: 7 }, () => '');
 
 const perSecond = (of: Result): number[] => of.rounds.map((round) => round.perSecond);
 
@@ -58,23 +53,18 @@ function table({ mine }: Scenario, results: readonly Result[]): Table {
     ],
     rows: results.map((result) => {
       const all = spread(perSecond(result));
+      if (all.high === 0) return [result.peer, 'none that `wrk` can read', ...EMPTY];
       const times = ours && ratios(perSecond(ours), perSecond(result));
       const of = (what: keyof Round): number[] => result.rounds.map((round) => round[what]);
-      const sum = (what: keyof Round): number => of(what).reduce((all, one) => all + one, 0);
-      const sent = result.rounds.reduce((sum, round) => sum + round.requests, 0);
+      const errors = of('errors').reduce((all, one) => all + one, 0);
       return [
         result.peer, thousands(all.mid), range(all, thousands),
         median(of('p50')).toFixed(2), median(of('p99')).toFixed(2),
         times === undefined ? '' : times.mid.toFixed(2),
-        times === undefined ? '' : range(times), share(sum('asked') / sent), `${sum('errors')}`,
+        times === undefined ? '' : range(times), shareAsked(result.rounds), `${errors}`,
       ];
     }),
   };
-}
-
-/** A request that is counted at one end only is neither here nor there. */
-function share(of: number): string {
-  return of < 0.0005 ? '0 %' : `${(of * 100).toFixed(of < 0.1 ? 1 : 0)} %`;
 }
 
 function judged({ who, times, than }: AtLeast, results: readonly Result[]): Wanted {
