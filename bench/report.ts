@@ -37,9 +37,11 @@ export function report({ peers, sections, rounds, seconds }: Results): string {
 function summary(sections: readonly Section[]): string[] {
   const all = sections.flatMap(({ name, wanted }) => wanted.map((one) => ({ name, one })));
   const short = all.filter(({ one }) => one.reached === false);
-  if (short.length === 0) return [`All of the ${all.length} aims below are reached.`];
+  const reached = all.filter(({ one }) => one.reached === true).length;
+  const first = `Of the ${all.length} aims below ${reached} are reached`;
+  if (short.length === 0) return [`${first}, and none falls short.`];
   return [
-    `Of the ${all.length} aims below these are not reached:`, '',
+    `${first}, and these are not:`, '',
     ...short.map(({ name, one }) =>
       `- [${name}](#${name}): ${one.what}: wanted ${one.wanted}, seen ${one.seen}`),
   ];

@@ -94,7 +94,9 @@ function section(rows: readonly Row[]): Section {
       + 'it, in turns, the same PUT through the same everfresh on a path that no route has, and '
       + 'straight to the API. Added is the difference to that plain pass: of the medians of each '
       + 'round, and of the 99th percentiles of all rounds together. Between two turns there is a '
-      + 'pause, so that what one has left to be fetched again is not in the next one\'s time.',
+      + 'pause, so that what one has left to be fetched again is not in the next one\'s time. Four '
+      + 'instances, all of which have these answers in use, share the one core; the first of them '
+      + 'is written to.',
     tables: [{
       head: [
         'store', 'dependents', '`wait`', 'p50', 'p99', 'plain p50', 'API p50', 'added at p50',
