@@ -126,7 +126,7 @@ const addedAtMedian = ({ rounds }: Row) =>
 
 function judged(row: Row): Wanted {
   const added = addedAtMedian(row);
-  return wanted(`added at p50 with ${row.dependents} dependents, store memory, \`wait\` off`, {
+  return wanted(`added at p50, store memory, \`wait\` off, dependents: ${row.dependents}`, {
     wanted: `at most ${ADDED_MS_MAX} ms`,
     seen: `${fixed(2)(added.mid)} ms (${range(added)})`,
     reached: added.mid <= ADDED_MS_MAX,
