@@ -1,6 +1,6 @@
 // Puts the gateway together: configuration, store, upstreams, stories. The one place where every
 // port meets its implementation; it decides nothing else.
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Config } from '../core/rules/config.ts';
 import { assemble } from '../flow/assemble.ts';
 import type { Gateway } from '../flow/gateway.ts';
@@ -11,7 +11,9 @@ import { realClock } from '../io/clock.ts';
 import { type CountedHandler, requestHandler } from '../io/handler.ts';
 import { type Logger, openLog } from '../io/log.ts';
 import { type Metrics, openMetrics } from '../io/metrics.ts';
+import { Shortcuts } from '../io/shortcuts.ts';
 import { openTunnels, type Tunnels } from '../io/tunnel.ts';
+import { keepAliveLines } from '../io/wire.ts';
 import { undiciUpstream } from '../io/upstream.ts';
 import { earOf } from './ear.ts';
 import { liveOf, reload } from './reload.ts';
@@ -21,6 +23,7 @@ import { openStore } from './store.ts';
 export interface Composed {
   readonly gateway: Gateway;
   readonly handler: CountedHandler;
+  readonly shortcuts: Shortcuts;
   /** Of WebSockets. */
   readonly tunnels: Tunnels;
   readonly metrics: Metrics;
@@ -50,16 +53,22 @@ export async function compose(
   const ear = earOf(metrics, log);
   const { store, near } = await openStore(config, { clock, ear });
   const upstream = undiciUpstream(() => gateway.live.config.upstream, { clock, ear });
-  const newId = (): string => randomBytes(16).toString('hex');
+  const newId = (): string => randomUUID();
   const live = liveOf(config);
   const gateway: Gateway = assemble({ live, clock, upstream, store, ear, newId });
+  const draining = (): boolean => drains;
+  const shortcuts = new Shortcuts({
+    gateway, metrics, draw: Math.random, draining,
+    keepAlive: keepAliveLines(config.limits.keepAliveTimeoutMs),
+  });
   const handler = requestHandler({
-    gateway, metrics, log, newId, draw: Math.random, draining: () => drains,
+    gateway, metrics, log, newId, draw: Math.random, draining, shortcuts,
   });
   warmUp(gateway);
   return {
     gateway,
     handler,
+    shortcuts,
     tunnels: openTunnels({ live: () => gateway.live, newId, log, ear }),
     metrics,
     log,
@@ -68,7 +77,7 @@ export async function compose(
       const ofRoutes = next.routes.flatMap((route) => route.upstream ?? []);
       upstream.keepOnly([next.upstream, ...ofRoutes]);
     },
-    draining: () => drains,
+    draining,
     drain() {
       drains = true;
     },

@@ -31,7 +31,7 @@ export async function openListeners(
   shown: Shown,
 ): Promise<Listeners> {
   const { gateway, metrics, tunnels } = composed;
-  const door = openDoor(config, composed.handler.handle);
+  const door = openDoor(config, { ...composed.handler, shortcuts: composed.shortcuts });
   const { server } = door;
   server.on('clientError', refuseUnparsed);
   onUpgrade(server, (request, socket, head) => tunnels.open(request, socket, head));

@@ -1,7 +1,7 @@
 // Where every request comes in: refused at the door, or told as a read, a write, or a plain pass.
 // Mistakes of our own are caught here, once: a read is then served without the cache, and a write
 // is never sent twice.
-import { atTheDoor } from '../core/http/door.ts';
+import { atTheDoor, type Entered } from '../core/http/door.ts';
 import { readRuleOf } from '../core/key/meaning.ts';
 import type { Route } from '../core/rules/config.ts';
 import type { Asked, Gateway, Told } from './gateway.ts';
@@ -15,22 +15,8 @@ import { gatherRequest } from './write-bodies.ts';
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY']);
 
 export async function enter(gateway: Gateway, incoming: Incoming): Promise<Told> {
-  const { config } = gateway.live;
-  const hasBody = incoming.body !== undefined;
-  const { method, fields, httpVersion, authority } = incoming;
-  const door = atTheDoor(
-    { method, target: incoming.target, fields, httpVersion, authority, hasBody },
-    {
-      limits: config.limits,
-      hosts: config.hosts,
-      credentials: config.credentials.headers,
-    },
-  );
-  if (door.kind === 'refuse') return problemTold(gateway, incoming, door);
-  const { path, query } = door;
-  // RFC 9112 §3.2.1: to the upstream goes the origin-form, in whatever form the target came.
-  const target = query === undefined ? path : `${path}?${query}`;
-  const asked: Asked = { ...incoming, target, path, query, hasBody };
+  const asked = askedOf(gateway, incoming);
+  if ('kind' in asked) return problemTold(gateway, incoming, asked);
   try {
     return await story(gateway, asked);
   } catch (error) {
@@ -41,6 +27,23 @@ export async function enter(gateway: Gateway, incoming: Incoming): Promise<Told>
       return pass(gateway, asked, { because: 'internal' });
     return problemTold(gateway, asked, { kind: 'fail', because: 'internal' });
   }
+}
+
+/** The request as the door lets it in, or why it does not. */
+export function askedOf(
+  { live: { config } }: Gateway, incoming: Incoming,
+): Asked | Extract<Entered, { kind: 'refuse' }> {
+  const hasBody = incoming.body !== undefined;
+  const { method, fields, httpVersion, authority } = incoming;
+  const door = atTheDoor(
+    { method, target: incoming.target, fields, httpVersion, authority, hasBody },
+    { limits: config.limits, hosts: config.hosts, credentials: config.credentials.headers },
+  );
+  if (door.kind === 'refuse') return door;
+  const { path, query } = door;
+  // RFC 9112 §3.2.1: to the upstream goes the origin-form, in whatever form the target came.
+  const target = query === undefined ? path : `${path}?${query}`;
+  return { ...incoming, target, path, query, hasBody };
 }
 
 function story(gateway: Gateway, asked: Asked): Promise<Told> {

@@ -97,7 +97,7 @@ export function answered(
 /** The fields that this client gets. */
 export function dressed(
   gateway: Gateway,
-  asked: Asked,
+  asked: Pick<Asked, 'method' | 'scheme' | 'authority' | 'calledAs'>,
   { fields, verdict, route, ageMs }: {
     fields: Fields;
     verdict: Verdict;

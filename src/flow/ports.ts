@@ -5,7 +5,10 @@ import type { Fields, RequestHead, ResponseHead } from '../core/http/message.ts'
 import type { Route } from '../core/rules/config.ts';
 
 /** Chunks in order; ends by returning, breaks by throwing `Broken`. Leaving early cancels it. */
-export type ByteStream = AsyncIterable<Uint8Array>;
+export interface ByteStream extends AsyncIterable<Uint8Array> {
+  /** Takes all of it at once, if it has come already; it is over then. */
+  readonly whole?: () => Uint8Array | undefined;
+}
 
 /** Thrown by a stream whose other side went away or took too long. */
 export class Broken extends Error {

@@ -23,8 +23,9 @@ export class Spool {
   readonly gathered = this.#ended.promise;
 
   constructor(body: ByteStream, bytesMax: number) {
+    const whole = body.whole?.();
     this.#source = body[Symbol.asyncIterator]();
-    void this.#gather(bytesMax);
+    void this.#gather(bytesMax, whole);
   }
 
   /** For the one reader that is served while gathering goes on. */
@@ -78,8 +79,8 @@ export class Spool {
     if (this.#readerLeft) this.#cancel();
   }
 
-  async #gather(bytesMax: number): Promise<void> {
-    const gathered = await this.#read(bytesMax);
+  async #gather(bytesMax: number, whole: Uint8Array | undefined): Promise<void> {
+    const gathered = await this.#read(bytesMax, whole);
     this.#state = gathered.kind;
     if (gathered.kind === 'broken') this.#error = gathered.error;
     if (gathered.kind === 'too-large' && this.#readerLeft) this.#cancel();
@@ -87,7 +88,11 @@ export class Spool {
     this.#ended.resolve(gathered);
   }
 
-  async #read(bytesMax: number): Promise<Gathered> {
+  async #read(bytesMax: number, whole: Uint8Array | undefined): Promise<Gathered> {
+    if (whole !== undefined) {
+      this.#chunks.push(whole);
+      return whole.byteLength > bytesMax ? { kind: 'too-large' } : { kind: 'whole', bytes: whole };
+    }
     try {
       for (;;) {
         const next = await this.#source.next();

@@ -30,22 +30,40 @@ export function fromEntry(
     inUse?: boolean;
   },
 ): Told {
-  const { route } = meaning;
   const { clock } = gateway;
   // A part is not fetched again after a write: nobody knows which one will be asked for.
   if (inUse && entry.status !== 206) gateway.ledger.read(entry, meaning, clock.mono());
-  const now = clock.now();
+  return given(gateway, asked, { meaning, entry, verdict, now: clock.now() });
+}
+
+/** What of a request makes a difference to how an entry is given. */
+export type Reader = Pick<Asked, 'method' | 'fields' | 'scheme' | 'authority' | 'calledAs'>;
+
+/** How an entry is given to this reader at this time. */
+export function given(
+  gateway: Gateway,
+  asked: Reader,
+  { meaning, entry, verdict, now }: {
+    meaning: Cacheable; entry: Entry; verdict: Verdict; now: number;
+  },
+): Told {
+  const { route } = meaning;
   const ageMs = currentAge(entry, now);
-  const given = representation(asked, entry, now);
+  const shown = representation(asked, entry, now);
   const fields = dressed(gateway, asked, {
-    fields: given.fields,
+    fields: shown.fields,
     verdict,
     route,
     // RFC 9111 §5.1: an answer that was fetched for this very request has no age of ours.
     ...(isOwnFetch(verdict) ? {} : { ageMs }),
   });
-  const body = asked.method === 'HEAD' ? undefined : given.body;
-  return answer({ ...given, fields, body }, verdict, meaning);
+  // What came in chunks is all here: its length can be said (RFC 9110 §8.6).
+  const { status, body: whole } = shown;
+  if (whole !== undefined && status !== 204 && !hasField(fields, 'content-length')) {
+    fields.push('Content-Length', String(whole.byteLength));
+  }
+  const body = asked.method === 'HEAD' ? undefined : whole;
+  return answer({ ...shown, fields, body }, verdict, meaning);
 }
 
 interface Given {
@@ -56,7 +74,7 @@ interface Given {
 }
 
 /** What of an entry is given: all, some parts, or that nothing has changed (RFC 9110 §13.2.2). */
-function representation(asked: Asked, entry: Entry, now: number): Given {
+function representation(asked: Reader, entry: Entry, now: number): Given {
   const { status, reason, fields, body } = entry;
   // RFC 9110 §13.2.2: a condition comes before a Range, and is about the representation.
   const whole = status === 206 ? { ...entry, status: 200 } : entry;
@@ -202,6 +220,6 @@ function isOwnFetch(verdict: Verdict): boolean {
   return verdict.kind === 'miss' && verdict.kept !== 'collapsed';
 }
 
-function answer(given: Told['answer'], verdict: Verdict, { route }: Cacheable): Told {
-  return { answer: given, verdict, pattern: route.pattern };
+function answer(shown: Told['answer'], verdict: Verdict, { route }: Cacheable): Told {
+  return { answer: shown, verdict, pattern: route.pattern };
 }

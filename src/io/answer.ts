@@ -15,29 +15,25 @@ export async function deliver(
   reply: Reply,
   { last, sendTimeoutMs }: { last: 'draining' | 'refused' | undefined; sendTimeoutMs: number },
 ): Promise<Delivery> {
-  const { body } = answer;
-  const { out } = reply;
-  if (reply.over) return abandon(body, 0);
+  if (reply.over) return abandon(answer.body, 0);
   if (last !== undefined) reply.last(last);
-  let takesBody: boolean;
+  // A small answer has come with its head, and goes out with it.
+  const body = answer.body instanceof Uint8Array ? answer.body
+    : answer.body?.whole?.() ?? answer.body;
   try {
-    takesBody = reply.head(answer);
+    if (body === undefined || body instanceof Uint8Array) {
+      reply.send(answer, body);
+      reply.onStalled(sendTimeoutMs, () => reply.cutOff());
+      return { kind: 'whole', bytes: body?.byteLength ?? 0 };
+    }
+    const takesBody = reply.stream(answer);
+    reply.onStalled(sendTimeoutMs, () => reply.cutOff());
+    return await stream({ ...answer, body }, reply, takesBody);
   } catch (error) {
     // A field that cannot be put on the wire: an answer split in two must never go out.
     await abandon(body, 0);
     throw error;
   }
-  if (body === undefined) {
-    out.end();
-    return { kind: 'whole', bytes: 0 };
-  }
-  if (body instanceof Uint8Array) {
-    if (takesBody) out.end(body);
-    if (!out.writableFinished) reply.onStalled(sendTimeoutMs, () => reply.cutOff());
-    return { kind: 'whole', bytes: takesBody ? body.byteLength : 0 };
-  }
-  reply.onStalled(sendTimeoutMs, () => reply.cutOff());
-  return stream({ ...answer, body }, reply, takesBody);
 }
 
 /** At the client's own pace; who stalls is cut off, with all that feeds it. */

@@ -8,10 +8,13 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Config } from '../core/rules/config.ts';
+import { Detour } from './detour.ts';
 import type { Exchange } from './exchange.ts';
-import { awaited, inTurn } from './http1.ts';
+import { openFastPath } from './fast-path.ts';
+import { awaited, headOf, inTurn, replyTo } from './http1.ts';
 import { lastWord, type Word } from './last-word.ts';
 import { openSessions, type Sessions } from './sessions.ts';
+import type { Shortcuts } from './shortcuts.ts';
 import { isWebSocket } from './tunnel.ts';
 
 /** The listener, with what its own closing does not end. */
@@ -23,8 +26,18 @@ export interface Door {
   end(): void;
 }
 
+export interface DoorParts {
+  /** Takes a request that no shortcut answers. */
+  readonly handle: (exchange: Exchange) => void;
+  /** An answer is on its way without it; called back when it is there. */
+  readonly sends: () => () => void;
+  readonly shortcuts: Shortcuts;
+}
+
 /** A server that keeps to the limits of the configuration. */
-export function openDoor(config: Config, handler: (exchange: Exchange) => void): Door {
+export function openDoor(
+  config: Config, { handle: handler, sends, shortcuts }: DoorParts,
+): Door {
   const { limits, tls } = config;
   const requestTimeout = limits.requestTimeoutMs;
   // Node refuses a head that may take longer than the whole request.
@@ -43,7 +56,22 @@ export function openDoor(config: Config, handler: (exchange: Exchange) => void):
   };
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
     latest.set(request.socket, response);
+    if (lent(request)) response.once('close', () => fast?.answered(response));
+    else if (atOnce(request, response)) return;
     inTurn(request, response, handler);
+  };
+  const atOnce = (request: IncomingMessage, response: ServerResponse): boolean => {
+    const head = response.socket === null ? undefined : headOf(request);
+    const ready = head === undefined ? undefined : shortcuts.answer(head, request.socket);
+    if (ready === undefined) return false;
+    const { answer } = ready.said.told;
+    const reply = replyTo(response);
+    reply.send(answer, answer.body as Uint8Array | undefined);
+    if (request.socket.writableLength > 0) {
+      reply.whenOver(sends());
+      reply.onStalled(limits.sendTimeoutMs, () => reply.cutOff());
+    }
+    return true;
   };
   const pem = tls && {
     cert: readFileSync(tls.cert), key: readFileSync(tls.key), ALPNProtocols: ['h2', 'http/1.1'],
@@ -54,8 +82,25 @@ export function openDoor(config: Config, handler: (exchange: Exchange) => void):
     : createTlsServer({ ...options, ...pem }, handle);
   const sessions = openSessions(limits, handler);
   const silent = new Silent();
-  if (pem === undefined) bySight(server, { sessions, silent, ms: headersTimeout });
-  else byName(server, { sessions, silent });
+  const serve = servingOf(server, pem === undefined ? 'connection' : 'secureConnection');
+  const fast = pem === undefined && config.fastPath
+    ? openFastPath({
+      shortcuts,
+      sends,
+      serve: (connection) => serve(connection as Socket),
+      handle: handler,
+      keepAliveMs: limits.keepAliveTimeoutMs,
+      sendTimeoutMs: limits.sendTimeoutMs,
+      headBytesMax: limits.headerBytes,
+    })
+    : undefined;
+  const take = (socket: Socket, first: Buffer): void => {
+    if (fast !== undefined) return fast.take(socket, first);
+    socket.unshift(first);
+    serve(socket);
+  };
+  if (pem === undefined) bySight(server, { sessions, silent, take, ms: headersTimeout });
+  else byName(server, { sessions, silent, serve });
   silent.watch(server);
   // All field lines are counted by the door; Node would silently drop those over its bound.
   server.maxHeadersCount = 0;
@@ -75,11 +120,18 @@ export function openDoor(config: Config, handler: (exchange: Exchange) => void):
     server,
     drain() {
       silent.end();
+      fast?.drain();
       sessions.drain();
     },
-    end: () => sessions.end(),
+    end() {
+      fast?.end();
+      sessions.end();
+    },
   };
 }
+
+/** Whether it comes from the fast path, which has looked for it already. */
+const lent = ({ socket }: IncomingMessage): boolean => (socket as unknown) instanceof Detour;
 
 type Serve = (socket: Socket) => void;
 
@@ -125,9 +177,9 @@ function nameOf(socket: Socket): string {
 
 /** Behind TLS the client has said by which protocol it goes on (RFC 7301). */
 function byName(
-  server: Server, { sessions, silent }: { sessions: Sessions; silent: Silent },
+  server: Server,
+  { sessions, silent, serve }: { sessions: Sessions; silent: Silent; serve: Serve },
 ): void {
-  const serve = servingOf(server, 'secureConnection');
   server.on('secureConnection', (socket: TLSSocket) => {
     silent.spoke(socket);
     if (socket.alpnProtocol === 'h2') sessions.take(socket);
@@ -140,9 +192,11 @@ const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 
 /** In clear text the first bytes say it (§3.3); they must be here in their time. */
 function bySight(
-  server: Server, { sessions, silent, ms }: { sessions: Sessions; silent: Silent; ms: number },
+  server: Server,
+  { sessions, silent, take, ms }: {
+    sessions: Sessions; silent: Silent; take: (socket: Socket, first: Buffer) => void; ms: number;
+  },
 ): void {
-  const serve = servingOf(server, 'connection');
   server.on('connection', (socket: Socket) => {
     let seen = Buffer.alloc(0);
     const late = setTimeout(() => socket.destroy(), ms);
@@ -156,9 +210,9 @@ function bySight(
       if (like && length < PREFACE.length) return;
       letGo();
       silent.spoke(socket);
+      if (!like) return take(socket, seen);
       socket.unshift(seen);
-      if (like) sessions.take(socket);
-      else serve(socket);
+      sessions.take(socket);
     };
     const gone = (): void => {
       letGo();
@@ -217,6 +271,7 @@ function unparsed(code: string | undefined): Word {
 
 /** What was asked before the nonsense is still answered; then nothing more is read. */
 function closeAfter(last: ServerResponse, socket: Socket): void {
+  if (!last.shouldKeepAlive) return;
   last.shouldKeepAlive = false;
   last.once('finish', () => socket.destroySoon());
 }

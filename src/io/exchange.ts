@@ -1,7 +1,8 @@
 // One request and the way back to its client, whichever version of HTTP carries it: what the
 // listeners hand to whoever tells its story, and what an answer is written to.
 import type { Writable } from 'node:stream';
-import type { Fields } from '../core/http/message.ts';
+import { listMembers } from '../core/http/list.ts';
+import { fieldLines, type Fields, keepFields } from '../core/http/message.ts';
 import { originOf, plainAddress } from '../core/http/way.ts';
 import type { Answer, Incoming } from '../flow/ports.ts';
 
@@ -19,22 +20,28 @@ export interface Exchange {
   incoming(way: Way): Incoming;
   /** Whether some of the request has not come yet. */
   unread(): boolean;
+  /** All bytes of the request, where they are a head that may be learnt. */
+  readonly head?: string | undefined;
 }
 
 /** The way back. */
 export interface Reply {
-  /** Takes the body; `close` comes after every answer, `finish` before it where it went out. */
-  readonly out: Writable;
   readonly headSent: boolean;
   /** Nothing can be sent any more. */
   readonly over: boolean;
+  /** Sends an answer whose body is here, or that has none. Throws where it cannot be sent. */
+  send(answer: Answer, body: Uint8Array | undefined): void;
   /**
-   * Sends the head, at once where a body is still to come. False where no byte of one may follow.
-   * Throws where it cannot be sent.
+   * Sends the head of one whose body is still to come. False where no byte of it may follow. Throws
+   * where it cannot be sent.
    */
-  head(answer: Answer): boolean;
+  stream(answer: Answer): boolean;
+  /** Takes that body; `close` comes after every answer, `finish` before it where it went out. */
+  readonly out: Writable;
   /** Called before the body's end. */
   trailers(fields: Fields): void;
+  /** Calls back once the answer has gone out, or will not any more. */
+  whenOver(callback: () => void): void;
   /** Breaks off, so that what was sent is never taken for whole. */
   cutOff(): void;
   /** Calls back when the client has taken nothing of what waits for it for so long. */
@@ -44,6 +51,18 @@ export interface Reply {
    * one stream is no reason for that.
    */
   last(because: 'draining' | 'refused'): void;
+}
+
+/** For a way back that Node keeps open: when that is over, sent or not. */
+export function whenClosed(out: Writable, callback: () => void): void {
+  if (out.writableFinished || out.destroyed) return callback();
+  let called = false;
+  const once = (): void => {
+    if (!called) callback();
+    called = true;
+  };
+  out.once('finish', once);
+  out.once('close', once);
 }
 
 /** What of an incoming request its connection says. */
@@ -57,6 +76,19 @@ export function connected(
   const named = host === undefined ? {} : { calledAs: host };
   return { id, peer, peerTrusted: trusts(peer), remote, scheme, ...named };
 }
+
+/**
+ * What a 103 (RFC 8297) says; none where nothing of it is a link of a plain form: a hint that
+ * cannot be read is only a hint.
+ */
+export function hintsOf(fields: Fields): { links: string[]; others: Fields } | undefined {
+  const links = fieldLines(fields, 'link').flatMap((line) => listMembers(line) ?? [])
+    .filter((one) => LINK.test(one));
+  const others = keepFields(fields, (name) => name !== 'link' && name !== 'content-length');
+  return links.length === 0 ? undefined : { links, others };
+}
+
+const LINK = /^<[^<>]*>(?:\s*;\s*[^;"\s]+(?:=(?:"[^;"\s]*"|[^;"\s]*))?)*$/;
 
 // RFC 9110 §6.5.1: framing, routing, authentication and the like mean nothing in trailers, and are
 // not to be merged by whoever reads us.

@@ -1,6 +1,5 @@
 // One request from its first byte to its last: parsed, told to the stories, delivered, counted and
 // logged. The last place where a mistake of our own can be caught.
-import type { Writable } from 'node:stream';
 import { field, type Fields } from '../core/http/message.ts';
 import { enter } from '../flow/enter.ts';
 import type { Gateway } from '../flow/gateway.ts';
@@ -8,6 +7,7 @@ import { deliver } from './answer.ts';
 import type { Exchange, Reply } from './exchange.ts';
 import { logExchange, type Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
+import type { Shortcuts } from './shortcuts.ts';
 
 export interface HandlerParts {
   readonly gateway: Gateway;
@@ -18,10 +18,13 @@ export interface HandlerParts {
   readonly draw: () => number;
   /** While draining, connections are closed after their answer. */
   readonly draining: () => boolean;
+  readonly shortcuts: Shortcuts;
 }
 
 export interface CountedHandler {
   readonly handle: (exchange: Exchange) => void;
+  /** An answer that was written elsewhere is on its way; called back when it is there. */
+  readonly sends: () => () => void;
   /** Requests under way. */
   active(): number;
   /** Those of them whose answer is written and not yet sent. */
@@ -39,16 +42,23 @@ export function requestHandler(parts: HandlerParts): CountedHandler {
         parts.gateway.ear.trouble('assertion', { error });
         fail(reply);
       })
-      .then(async () => {
+      .then(() => {
         sending += 1;
-        await over(reply.out);
-        sending -= 1;
-      })
-      .finally(() => {
-        active -= 1;
+        reply.whenOver(() => {
+          sending -= 1;
+          active -= 1;
+        });
       });
   };
-  return { handle, active: () => active, sending: () => sending };
+  const sends = (): (() => void) => {
+    active += 1;
+    sending += 1;
+    return () => {
+      active -= 1;
+      sending -= 1;
+    };
+  };
+  return { handle, sends, active: () => active, sending: () => sending };
 }
 
 const FAILED = {
@@ -58,17 +68,7 @@ const FAILED = {
 function fail(reply: Reply): void {
   if (reply.headSent || reply.over) return reply.cutOff();
   reply.last('refused');
-  reply.head(FAILED);
-  reply.out.end();
-}
-
-/** An answer that is written may still be on its way to a client that takes its time. */
-function over(out: Writable): Promise<void> | undefined {
-  if (out.writableFinished || out.destroyed) return undefined;
-  return new Promise((resolve) => {
-    out.once('finish', resolve);
-    out.once('close', resolve);
-  });
+  reply.send(FAILED, undefined);
 }
 
 async function told(parts: HandlerParts, exchange: Exchange): Promise<void> {
@@ -84,6 +84,7 @@ async function told(parts: HandlerParts, exchange: Exchange): Promise<void> {
   const delivery = await deliver(told.answer, exchange.reply, { last, sendTimeoutMs });
   const ms = performance.now() - startedAt;
   metrics.request(told.pattern, told.verdict, ms);
+  if (exchange.head !== undefined) parts.shortcuts.learn(exchange.head, incoming, told);
   const { sample } = gateway.live.config.log;
   logExchange(log, { incoming, told, delivery, ms }, () => parts.draw() < sample);
 }

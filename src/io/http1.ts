@@ -1,10 +1,11 @@
 // One exchange by HTTP/1: what Node's parser made of a request, and the answer in its field lines'
 // own order and case.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { listMembers } from '../core/http/list.ts';
 import { field, fieldLines, type Fields, hasField, keepFields } from '../core/http/message.ts';
 import { type Answer, Broken, type ByteStream, type Incoming } from '../flow/ports.ts';
-import { connected, type Exchange, type Reply, type Way } from './exchange.ts';
+import { Detour } from './detour.ts';
+import { connected, type Exchange, hintsOf, type Reply, type Way, whenClosed } from './exchange.ts';
+import { asText } from './wire.ts';
 
 /** Requests whose client sends no body before it was told to (RFC 9110 §10.1.1). */
 export const awaited = new WeakSet<IncomingMessage>();
@@ -29,7 +30,21 @@ function exchangeByLines(request: IncomingMessage, response: ServerResponse): Ex
     reply: replyTo(response),
     incoming: (way) => incomingOf(request, response, way),
     unread: () => !request.complete,
+    head: headOf(request),
   };
+}
+
+/** The bytes of a request that has no more of them, as they came or as they would be written. */
+export function headOf(
+  { method, url, httpVersion, rawHeaders, socket }: IncomingMessage,
+): string | undefined {
+  if ((socket as unknown) instanceof Detour) return (socket as unknown as Detour).head;
+  if (method !== 'GET' && method !== 'HEAD') return undefined;
+  let head = `${method} ${url!} HTTP/${httpVersion}\r\n`;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    head += `${rawHeaders[i]!}: ${rawHeaders[i + 1]!}\r\n`;
+  }
+  return `${head}\r\n`;
 }
 
 /** The request as the stories see it. */
@@ -87,19 +102,19 @@ function inform(response: ServerResponse, status: number, fields: Fields): void 
     return;
   }
   if (status !== 103) return;
-  const hints: Record<string, string[]> = Object.create(null) as Record<string, string[]>;
-  for (let i = 0; i < fields.length; i += 2) {
-    (hints[fields[i]!.toLowerCase()] ??= []).push(fields[i + 1]!);
+  const hints = hintsOf(fields);
+  if (hints === undefined) return;
+  const { links, others } = hints;
+  const named: Record<string, string[]> = Object.create(null) as Record<string, string[]>;
+  for (let i = 0; i < others.length; i += 2) {
+    (named[others[i]!.toLowerCase()] ??= []).push(others[i + 1]!);
   }
-  const { link: lines = [], ...rest } = hints;
-  // Node takes one link a line, of a plain form; a hint that it would refuse is only a hint.
-  const link = lines.flatMap((line) => listMembers(line) ?? []).filter((one) => LINK.test(one));
-  if (link.length > 0) response.writeEarlyHints({ ...rest, link });
+  response.writeEarlyHints({ ...named, link: links });
 }
 
-const LINK = /^<[^<>]*>(?:\s*;\s*[^;"\s]+(?:=(?:"[^;"\s]*"|[^;"\s]*))?)*$/;
-
-function replyTo(response: ServerResponse): Reply {
+export function replyTo(response: ServerResponse): Reply {
+  const begin = ({ status, reason, fields }: Answer, streams: boolean): void =>
+    void response.writeHead(status, reason, sendable(fields, response, streams) as string[]);
   return {
     out: response,
     get headSent() {
@@ -108,10 +123,16 @@ function replyTo(response: ServerResponse): Reply {
     get over() {
       return response.destroyed || response.closed || response.writableEnded;
     },
-    head(answer) {
-      response.writeHead(answer.status, answer.reason, sendable(answer, response) as string[]);
+    send(answer, body) {
+      begin(answer, false);
+      const text = body && asText(body);
+      if (text === undefined) response.end(body);
+      else response.end(text, 'latin1');
+    },
+    stream(answer) {
+      begin(answer, true);
       // Sends the head at once, in its own bytes: `flushHeaders` would write them as UTF-8.
-      if (streams(answer)) response.write('', 'latin1');
+      response.write('', 'latin1');
       return true;
     },
     trailers(fields) {
@@ -119,6 +140,7 @@ function replyTo(response: ServerResponse): Reply {
       for (let i = 0; i < fields.length; i += 2) pairs.push([fields[i]!, fields[i + 1]!]);
       response.addTrailers(pairs);
     },
+    whenOver: (callback) => whenClosed(response, callback),
     cutOff: () => void response.destroy(),
     onStalled(ms, callback) {
       const { socket } = response;
@@ -135,14 +157,10 @@ function replyTo(response: ServerResponse): Reply {
   };
 }
 
-const streams = ({ body }: Answer): boolean =>
-  body !== undefined && !(body instanceof Uint8Array);
-
 /** Announces no trailers where none can follow: Node refuses such a head. */
-function sendable(answer: Answer, { req }: ServerResponse): Fields {
-  const { fields } = answer;
+function sendable(fields: Fields, { req }: ServerResponse, streams: boolean): Fields {
   if (!hasField(fields, 'trailer')) return fields;
-  const chunked = streams(answer) && req.method !== 'HEAD' && req.httpVersion === '1.1'
+  const chunked = streams && req.method !== 'HEAD' && req.httpVersion === '1.1'
     && !hasField(fields, 'content-length');
   return chunked ? fields : keepFields(fields, (name) => name !== 'trailer');
 }

@@ -5,8 +5,8 @@ import {
 } from 'node:http2';
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { field, fieldLines, type Fields, keepFields } from '../core/http/message.ts';
-import { Broken, type ByteStream, type Incoming } from '../flow/ports.ts';
-import { connected, type Exchange, type Reply, type Way } from './exchange.ts';
+import { type Answer, Broken, type ByteStream, type Incoming } from '../flow/ports.ts';
+import { connected, type Exchange, type Reply, type Way, whenClosed } from './exchange.ts';
 
 /** One stream, wherever its session is. */
 export function exchangeByStream(
@@ -114,6 +114,11 @@ function inform(stream: ServerHttp2Stream, status: number, fields: Fields): void
 
 function replyTo(stream: ServerHttp2Stream): Reply {
   let trailing: Fields = [];
+  const begin = ({ status, fields }: Answer, options: ServerStreamResponseOptions): void => {
+    // A 205 has no content (RFC 9110 §15.3.6): Node sends none, of whatever length it was.
+    const sent = keepFields(fields, (name) => status !== 205 || name !== 'content-length');
+    respond(stream, { ':status': status, ...headersOf(sent) }, options);
+  };
   return {
     out: stream,
     get headSent() {
@@ -122,22 +127,24 @@ function replyTo(stream: ServerHttp2Stream): Reply {
     get over() {
       return stream.destroyed || stream.closed;
     },
-    head({ status, fields, body, trailers }) {
-      const endStream = body === undefined;
-      const waitForTrailers = !endStream && !(body instanceof Uint8Array) && trailers !== undefined;
+    send(answer, body) {
+      begin(answer, { endStream: body === undefined });
+      if (body !== undefined && !stream.writableEnded) stream.end(body);
+    },
+    stream(answer) {
+      const waitForTrailers = answer.trailers !== undefined;
       if (waitForTrailers) {
         // A host's own server would send its own.
         stream.removeAllListeners('wantTrailers');
         stream.once('wantTrailers', () => sendTrailers(stream, trailing));
       }
-      // A 205 has no content (RFC 9110 §15.3.6): Node sends none, of whatever length it was.
-      const sent = keepFields(fields, (name) => status !== 205 || name !== 'content-length');
-      respond(stream, { ':status': status, ...headersOf(sent) }, { endStream, waitForTrailers });
+      begin(answer, { waitForTrailers });
       return !stream.writableEnded;
     },
     trailers(fields) {
       trailing = fields;
     },
+    whenOver: (callback) => whenClosed(stream, callback),
     cutOff: () => stream.close(constants.NGHTTP2_INTERNAL_ERROR),
     onStalled(ms, callback) {
       // The time begins anew with every byte that is taken, and is over more than once where the

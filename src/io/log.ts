@@ -25,7 +25,8 @@ export function logExchange(log: Logger, exchange: Exchange, sampled: () => bool
   const { incoming, told, delivery, ms } = exchange;
   const { verdict } = told;
   if (verdict.kind === 'hit' && verdict.because === 'fresh' && !sampled()) return;
-  const level = verdict.kind === 'fail' ? 'warn' : 'info';
+  const failed = verdict.kind === 'fail' && delivery.kind !== 'client-gone';
+  const level = failed ? 'warn' : 'info';
   log[level](
     {
       id: incoming.id,

@@ -1,10 +1,11 @@
 // What is counted, for Prometheus. Labels come from the file's routes and from closed lists, never
 // from what a client sends, so that their number is bounded.
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import type { Aggregator } from 'prom-client';
 import type { Entry } from '../core/entry/entry.ts';
 import { resultOf, type Verdict } from '../core/verdict.ts';
 import type { Ear } from '../flow/ports.ts';
+import { Durations, Tally } from './counting.ts';
 
 export interface Readings {
   entries(): number;
@@ -17,7 +18,13 @@ export interface Readings {
   workers?(): number;
 }
 
+/** Hits of one route that are answered at once: counting costs next to nothing. */
+export interface HitCounter {
+  count(ms: number): void;
+}
+
 export interface Metrics extends Ear {
+  hits(pattern: string | undefined): HitCounter;
   request(pattern: string | undefined, verdict: Verdict, ms: number): void;
   text(): Promise<{ contentType: string; text: string }>;
   /** The same as plain JSON, to be summed over processes. */
@@ -35,15 +42,26 @@ export function openMetrics(readings: () => Readings): Metrics {
   const meters = metersIn(registry, readings);
 
   return {
-    request(pattern, verdict, ms) {
+    hits(pattern = NO_ROUTE) {
+      const counted = meters.requests.of(
+        { route: pattern, result: 'hit', because: 'fresh', kept: '' });
+      const took = meters.requestSeconds.of('hit');
+      return {
+        count(ms) {
+          counted.waiting += 1;
+          took(ms);
+        },
+      };
+    },
+    request(pattern = NO_ROUTE, verdict, ms) {
       const { result, because, keptAs } = labelsOf(verdict);
-      meters.requests.inc({ route: pattern ?? NO_ROUTE, result, because, kept: keptAs });
-      meters.requestSeconds.observe({ result }, ms / 1000);
+      meters.requests.of({ route: pattern, result, because, kept: keptAs }).waiting += 1;
+      meters.requestSeconds.of(result)(ms);
     },
     upstreamRequest(cause, pattern, ms, result) {
       const said = typeof result === 'number' ? `${Math.floor(result / 100)}xx` : result;
-      meters.upstreamRequests.inc({ route: pattern || NO_ROUTE, cause, result: said });
-      meters.upstreamSeconds.observe({ cause }, ms / 1000);
+      meters.upstreamRequests.of({ route: pattern || NO_ROUTE, cause, result: said }).waiting += 1;
+      meters.upstreamSeconds.of(cause)(ms);
     },
     touched(tags) {
       meters.touches.inc();
@@ -75,6 +93,11 @@ function metersIn(registry: Registry, readings: () => Readings) {
     help: string,
     labelNames: readonly L[],
   ): Counter<L> => new Counter({ name: `everfresh_${name}`, help, labelNames, registers });
+  const tally = <L extends string>(
+    name: string, help: string, labelNames: readonly L[],
+  ): Tally<L> => new Tally(`everfresh_${name}`, { help, labelNames, registers });
+  const durations = (name: string, help: string, label: string): Durations =>
+    new Durations({ name: `everfresh_${name}`, help, label, bounds: SECONDS }, registry);
   const gauge: OpenGauge = (name, help, read, aggregator = 'sum') =>
     new Gauge({
       name: `everfresh_${name}`,
@@ -89,36 +112,19 @@ function metersIn(registry: Registry, readings: () => Readings) {
             },
           }),
     });
-  const histogram = <L extends string>(
-    name: string,
-    help: string,
-    labelNames: readonly L[],
-  ): Histogram<L> =>
-    new Histogram({ name: `everfresh_${name}`, help, labelNames, buckets: SECONDS, registers });
 
   readAnyTime(gauge);
   return {
-    requests: counter('requests_total', 'Requests, by route, result and reason', [
-      'route',
-      'result',
-      'because',
-      'kept',
+    requests: tally('requests_total', 'Requests, by route, result and reason', [
+      'route', 'result', 'because', 'kept',
     ]),
-    requestSeconds: histogram(
-      'request_seconds',
-      'Time until the answer was handed over, by result',
-      ['result'],
-    ),
-    upstreamRequests: counter(
-      'upstream_requests_total',
-      'Requests to the upstream, by route, cause and result',
-      ['route', 'cause', 'result'],
-    ),
-    upstreamSeconds: histogram(
-      'upstream_seconds',
-      'Time until the head of the upstream’s answer, by cause',
-      ['cause'],
-    ),
+    requestSeconds: durations(
+      'request_seconds', 'Time until the answer was handed over, by result', 'result'),
+    upstreamRequests: tally(
+      'upstream_requests_total', 'Requests to the upstream, by route, cause and result',
+      ['route', 'cause', 'result']),
+    upstreamSeconds: durations(
+      'upstream_seconds', 'Time until the head of the upstream’s answer, by cause', 'cause'),
     refreshes: counter(
       'refreshes_total',
       'Entries fetched again after a write, by route and result',

@@ -3,6 +3,7 @@
 import type { Dispatcher } from 'undici';
 import type { Fields } from '../core/http/message.ts';
 import { Broken, type ByteStream, type FetchFailure } from '../flow/ports.ts';
+import { concat } from '../flow/spool.ts';
 
 const QUEUED_BYTES_MAX = 256 * 1024;
 
@@ -17,11 +18,13 @@ export class Reception {
   readonly #queue: Uint8Array[] = [];
   #queuedBytes = 0;
   #paused = false;
+  #begun = false;
   #ended = false;
   #failure: Broken | undefined;
   #waiting: { resolve: (next: Next) => void; reject: (error: Broken) => void } | undefined;
 
   readonly body: ByteStream = {
+    whole: () => this.#whole(),
     [Symbol.asyncIterator]: () => ({
       next: () => this.#next(),
       return: () => {
@@ -73,7 +76,16 @@ export class Reception {
     this.#waiting = undefined;
   }
 
+  // What has trailers is read as it came, so that they are told.
+  #whole(): Uint8Array | undefined {
+    const all = this.#ended && this.#failure === undefined && !this.#begun;
+    if (!all || this.trailers.length > 0) return undefined;
+    this.#begun = true;
+    return concat(this.#queue.splice(0), this.#queuedBytes);
+  }
+
   #next(): Promise<Next> {
+    this.#begun = true;
     const chunk = this.#queue.shift();
     if (chunk !== undefined) {
       this.#queuedBytes -= chunk.byteLength;

@@ -17,6 +17,7 @@ export function tieredEntries(near: Entries, far: Entries): TieredEntries {
   return {
     ...(near.slot && { slot: (key: Key) => near.slot?.(key) }),
     beyond,
+    slot: (key) => near.slot?.(key),
     get(key) {
       const found = near.get(key);
       if (found instanceof Promise) return found.then((kept) => kept ?? beyond(key));

@@ -32,11 +32,15 @@ export function undiciUpstream(
 ): Upstreams {
   const pools = new Map<string, Pool>();
   const ending = new Set<Pool>();
+  let known = new WeakMap<UpstreamConfig, Pool>();
   const poolOf = (config: UpstreamConfig): Pool | undefined => {
+    const before = known.get(config);
+    if (before !== undefined) return before;
     const id = JSON.stringify(config);
     let pool = pools.get(id);
     try {
       if (pool === undefined) pools.set(id, pool = openPool(config));
+      known.set(config, pool);
     } catch (error) {
       ear.trouble('config', { upstream: config.url, error });
     }
@@ -70,6 +74,7 @@ export function undiciUpstream(
       for (const [id, pool] of pools) {
         if (named.has(id)) continue;
         pools.delete(id);
+        known = new WeakMap();
         ending.add(pool);
         // What is under way ends first.
         pool.close().catch((error: unknown) => ear.trouble('assertion', { error }))

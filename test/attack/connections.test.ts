@@ -94,7 +94,7 @@ t.test('nonsense behind a request ends the connection, but not its answer', asyn
   slow.open();
   const answer = await client.answer();
   t.same([answer?.status, answer?.body], [200, 'GET /pass']);
-  t.equal(await client.toTheEnd(), '', 'not one byte more');
+  t.match(await client.toTheEnd(), /^(?:HTTP\/1\.1 400 [^]*bad-framing[^]*)?$/, 'no answer to it');
   await client.closed;
 
   const cut = await dial(t, s.url);

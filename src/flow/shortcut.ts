@@ -1,0 +1,182 @@
+// A hit again: what a plain read means is worked out once, and what an entry is given as once in a
+// second. Whether it may be given is asked each time, by the rules of validity and of freshness; in
+// any doubt the read takes the way of all reads.
+import type { Entry, Key } from '../core/entry/entry.ts';
+import { reuse } from '../core/entry/reusing.ts';
+import { etagOf, evaluateConditional } from '../core/http/conditional.ts';
+import { currentAge } from '../core/http/freshness.ts';
+import { field, hasField, keepFields, tokens } from '../core/http/message.ts';
+import { type Cacheable, type Matcher, meaningOf, variantKey } from '../core/key/meaning.ts';
+import { valid } from '../core/promise/validity.ts';
+import { askedOf } from './enter.ts';
+import type { Gateway, Live, Told } from './gateway.ts';
+import type { Incoming, Slot } from './ports.ts';
+import { given, type Reader } from './telling.ts';
+
+/** What all requests with this head mean under one configuration. */
+export interface Shortcut {
+  readonly live: Live;
+  readonly reader: Reader;
+  /** It came from a proxy in front, whose word may make another request of it. */
+  readonly trusted: boolean;
+  readonly meaning: Cacheable;
+  /** It names a version that it has. */
+  readonly conditional: boolean;
+  /** Where the answers vary: the key among them, by the names that a marker said. */
+  variant?: { readonly names: readonly string[]; readonly key: Key };
+  /** Whether the version that it has is the one with this entity tag. */
+  compared?: { readonly etag: string | undefined; readonly unchanged: boolean };
+}
+
+/** What an entry is given as, from and until these wall-clock milliseconds. */
+export interface Said {
+  readonly told: Told;
+  readonly from: number;
+  readonly until: number;
+  /** As it was last written by whoever sends it. */
+  written?: unknown;
+}
+
+/** What was made of an entry under one configuration. */
+interface Made {
+  readonly live: Live;
+  readonly etag: string | undefined;
+  whole?: Said;
+  head?: Said;
+  unchanged?: Said;
+}
+
+// These make an answer depend on more than the head, or on the moment.
+const NOT_PLAIN = [
+  'range', 'if-range', 'if-match', 'if-unmodified-since', 'cache-control', 'pragma', 'expect',
+  'upgrade', 'transfer-encoding', 'content-length',
+];
+
+/** Fields that are others in each request and mean nothing for its answer. */
+export const PASSING: readonly string[] = [
+  'traceparent', 'tracestate', 'baggage', 'b3', 'x-b3-traceid', 'x-b3-spanid',
+  'x-b3-parentspanid', 'x-amzn-trace-id', 'x-cloud-trace-context', 'x-request-id',
+  'x-correlation-id', 'x-forwarded-for', 'x-real-ip',
+];
+
+/** Undefined where a request is not of the plainest kind. */
+export function shortcutFor(gateway: Gateway, incoming: Incoming): Shortcut | undefined {
+  const { live } = gateway;
+  const { method, scheme, authority } = incoming;
+  if (method !== 'GET' && method !== 'HEAD') return undefined;
+  if (incoming.httpVersion !== '1.1') return undefined;
+  const fields = keepFields(incoming.fields, (name) => !PASSING.includes(name));
+  if (NOT_PLAIN.some((name) => hasField(fields, name))) return undefined;
+  if (tokens(field(fields, 'connection')).some((one) => one !== 'keep-alive')) return undefined;
+  const conditional = hasField(fields, 'if-none-match');
+  if (!conditional && hasField(fields, 'if-modified-since')) return undefined;
+  const asked = askedOf(gateway, incoming);
+  if ('kind' in asked) return undefined;
+  const match: Matcher = (path) => live.finder.match(path);
+  const meaning = meaningOf({ ...asked, fields }, live.config, match);
+  if (meaning.kind === 'pass' || meaning.asking !== 'none') return undefined;
+  // Unless a rule says that they do mean something.
+  const told = meaningOf(asked, live.config, match);
+  if (told.kind === 'pass' || told.key !== meaning.key) return undefined;
+  const reader: Reader = { method, fields, scheme, authority };
+  return { live, reader, trusted: incoming.peerTrusted, meaning, conditional };
+}
+
+/** The answer that may be given now, at once and without asking anybody; the reader is noted. */
+export function again(
+  gateway: Gateway, shortcut: Shortcut, now: number, mono: number,
+): Said | undefined {
+  const { meaning } = shortcut;
+  if (gateway.live !== shortcut.live || gateway.mode !== 'on') return undefined;
+  // Answers that tell queries apart by less than all of them are found by another key.
+  if (gateway.searches.apply(meaning) !== meaning) return undefined;
+  const slot = slotOf(gateway, shortcut);
+  if (slot === undefined || slot.kept.kind === 'vary') return undefined;
+  const entry = slot.kept;
+  const known = gateway.store.control.look(entry.tags);
+  if (known instanceof Promise || known.kind === 'unknown') return undefined;
+  if (valid(entry, known).kind !== 'valid') return undefined;
+  const said = saidOf(gateway, shortcut, { slot, entry, now });
+  if (said !== undefined) gateway.ledger.read(entry, meaning, mono);
+  return said;
+}
+
+function slotOf(gateway: Gateway, shortcut: Shortcut): Slot | undefined {
+  const { entries } = gateway.store;
+  const { meaning } = shortcut;
+  const slot = entries.slot?.(meaning.key);
+  if (slot?.kept.kind !== 'vary') return slot;
+  const { names } = slot.kept;
+  if (names.some((name) => PASSING.includes(name))) return undefined;
+  if (shortcut.variant?.names !== names) {
+    shortcut.variant = { names, key: variantKey(meaning.key, names, meaning.telling) };
+  }
+  return entries.slot?.(shortcut.variant.key);
+}
+
+interface At {
+  readonly slot: Slot;
+  readonly entry: Entry;
+  readonly now: number;
+}
+
+function saidOf(gateway: Gateway, shortcut: Shortcut, at: At): Said | undefined {
+  const { slot, entry, now } = at;
+  const made = madeOf(slot, entry, shortcut.live);
+  const as = shapeFor(shortcut, entry, made);
+  const said = made[as];
+  // A wall clock that was set back makes it anew.
+  if (said !== undefined && said.from <= now && now < said.until) return said;
+  const next = say(gateway, shortcut, at);
+  if (next !== undefined) made[as] = next;
+  return next;
+}
+
+function madeOf(slot: Slot, entry: Entry, live: Live): Made {
+  const made = slot.made as Made | undefined;
+  if (made?.live === live) return made;
+  const next: Made = { live, etag: etagOf(entry.fields) };
+  slot.made = next;
+  return next;
+}
+
+function shapeFor(
+  shortcut: Shortcut, entry: Entry, { etag }: Made,
+): 'whole' | 'head' | 'unchanged' {
+  const { conditional, compared, reader } = shortcut;
+  if (conditional && entry.status === 200) {
+    const known = compared !== undefined && compared.etag === etag
+      ? compared.unchanged
+      : (shortcut.compared = { etag, unchanged: has(reader, entry) }).unchanged;
+    if (known) return 'unchanged';
+  }
+  return reader.method === 'HEAD' ? 'head' : 'whole';
+}
+
+function has({ fields, method }: Reader, entry: Entry): boolean {
+  return evaluateConditional(fields, method, entry, entry.receivedAt) === 'not-modified';
+}
+
+const SECOND_MS = 1000;
+
+function say(gateway: Gateway, { reader, meaning }: Shortcut, at: At): Said | undefined {
+  const { entry, now } = at;
+  const reused = reuse(entry, meaning.rule, undefined, now);
+  if (reused.kind !== 'fresh') return undefined;
+  // Said to each client by its own name for us.
+  if (LOCATIONS.some((name) => hasField(entry.fields, name))) return undefined;
+  const { ttlMs } = reused;
+  const verdict = { kind: 'hit', because: 'fresh', ttlMs } as const;
+  const told = given(gateway, reader, { meaning, entry, verdict, now });
+  // Until its age, its `ttl` in Cache-Status or the Date that is added to it are others, or until
+  // it is not fresh any more.
+  const ageMs = currentAge(entry, now);
+  const dated = hasField(entry.fields, 'date');
+  const forMs = Math.min(
+    SECOND_MS - (ageMs % SECOND_MS), Math.floor(ttlMs % SECOND_MS) + 1, ttlMs,
+    dated ? SECOND_MS : SECOND_MS - (now % SECOND_MS),
+  );
+  return { told, from: now, until: now + forMs };
+}
+
+const LOCATIONS = ['location', 'content-location'];
