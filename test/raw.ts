@@ -309,10 +309,12 @@ export interface Front {
 export async function front(
   t: Teardown,
   upstream: string,
-  { rules = '', options = '', clock }: { rules?: string; options?: string; clock?: Clock } = {},
+  { rules = '', options = '', clock, sample = 0 }: {
+    rules?: string; options?: string; clock?: Clock; sample?: number;
+  } = {},
 ): Promise<Front> {
   const yaml = `upstream: { url: "${upstream}"${options && `, ${options}`} }\n` +
-    `listen: 127.0.0.1:0\nadmin: off\nlog: { level: silent }\n${rules}`;
+    `listen: 127.0.0.1:0\nadmin: off\nlog: { level: silent, sample: ${sample} }\n${rules}`;
   const parsed = parseRules(yaml, { file: 'routes.yaml', env: {} });
   if (parsed.kind === 'wrong') throw new Error(parsed.problems.map(printProblem).join('\n'));
   const { config } = parsed;

@@ -324,8 +324,11 @@ class Connection implements Line, DetourOwner {
     socket.off('error', this.#onError).off('drain', this.#onDrain).off('close', this.#onClose);
     this.#world.open.delete(this);
     socket.setTimeout(0);
+    // A socket that flows would not give back what is put back.
+    socket.pause();
     socket.unshift(chunk);
     this.#world.serve(socket);
+    socket.resume();
   }
 
   wanted(): void {
