@@ -57,6 +57,7 @@ const ROUTES = {
   '/by/:user': { PUT: { refresh: ['/users/:user/posts/*'] } },
   '/tagged': { POST: { refresh: ['tag:{request.body.tag}'] } },
   '/made': { POST: { refresh: ['/posts/{response.body.id}'] } },
+  '/ended/:id': { ...READ, PUT: { purge: ['/ended/:id'] } },
   '/many': { POST: { refresh: ['/users/{request.body.u}/posts/{request.body.p}'] } },
 };
 
@@ -68,6 +69,11 @@ t.test('a write reaches its rule’s targets and its own path', async (t) => {
   t.equal(why.get('/posts/:id id=7'), '/posts/:id');
   t.equal(reach(config, 'PATCH /posts/7').why.get('/posts/:id id=7'), 'own-path');
   t.equal(reach(config, 'PATCH /posts/7').why.get('/posts'), 'convention');
+});
+
+t.test('a rule that only ends its own path ends it, and has nothing fetched again', async (t) => {
+  const { refresh, purge } = reach(configOf(ROUTES), 'PUT /ended/7');
+  t.same([[...refresh], [...purge]], [[], ['/ended/:id id=7']]);
 });
 
 t.test('the convention speaks where no rule does', async (t) => {
@@ -120,7 +126,10 @@ t.test('a tag that cannot be computed reaches all that is read', async (t) => {
   t.same(tags(config, 'POST /tagged', { body: { tag: ['a b', 'c'] } }), ['tag:a%20b', 'tag:c']);
   t.same(
     tags(config, 'POST /tagged', { body: {} }),
-    ['/posts', '/posts/:id', '/posts/latest', '/drafts/:id', '/users/:user/posts/:id'],
+    [
+      '/posts', '/posts/:id', '/posts/latest', '/drafts/:id', '/users/:user/posts/:id',
+      '/ended/:id',
+    ],
   );
 });
 

@@ -3,6 +3,7 @@ import t from 'tap';
 import type { Route } from '../../src/core/rules/config.ts';
 import { compileFinder } from '../../src/core/rules/match.ts';
 import type { Match } from '../../src/core/rules/match.ts';
+import { PatternTree } from '../../src/core/rules/pattern.ts';
 import { parseRules } from '../../src/core/rules/parse.ts';
 
 function routesOf(...paths: string[]): readonly Route[] {
@@ -140,4 +141,28 @@ t.test('a path made of escapes has a bounded number of spellings', async (t) => 
   const hidden = `/${'%252e;x=%2525/'.repeat(400)}/posts${';y'.repeat(50)}%252f7`;
   const meant = loose.matchLoosely(hidden).map(said);
   t.ok(meant.includes('/posts/:id id=7'), 'and still means what it hides');
+});
+
+t.test('a pattern covers those that match nothing but what it matches', async (t) => {
+  const [firsts, seconds] = [['a', 'b', ':x'], ['a', 'b', ':y']];
+  const paths = ['/', '/*', ...firsts.flatMap((one) => [
+    `/${one}`, `/${one}/`, `/${one}/*`,
+    ...seconds.flatMap((two) => [`/${one}/${two}`, `/${one}/${two}/*`]),
+  ])];
+  const routes = paths.map((path) => routesOf(path)[0]!);
+  const tree = new PatternTree(routes);
+  const values = ['', 'a', 'b', 'c'];
+  const deeper = (paths: string[]): string[] =>
+    paths.flatMap((path) => values.map((value) => `${path}/${value}`));
+  const tried = [...deeper(['']), ...deeper(deeper([''])), ...deeper(deeper(deeper([''])))];
+  const matched = new Map(routes.map((route) => {
+    const { match } = compileFinder([route]);
+    return [route, tried.filter((path) => match(path) !== undefined)];
+  }));
+  for (const wide of routes) {
+    const of = new Set(matched.get(wide));
+    const covered = routes.filter((route) => matched.get(route)!.every((path) => of.has(path)));
+    const said = tree.coveredBy(wide.segments).map(({ pattern }) => pattern);
+    t.same(said.sort(), covered.map(({ pattern }) => pattern).sort(), wide.pattern);
+  }
 });

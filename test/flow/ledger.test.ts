@@ -28,6 +28,18 @@ t.test('the hottest come first, at most so many of each route', (t) => {
   t.end();
 });
 
+t.test('the hottest of very many are found', (t) => {
+  const ledger = new Ledger(10_000);
+  for (let i = 0; i < 5000; i += 1) {
+    const used = at(`${i}`, { fetchMs: (i * 7919) % 5003 + 1, tags: ['t', 'u'] });
+    ledger.read(used, rules.reads('/b'), 0);
+  }
+  const all = Array.from({ length: 5000 }, (_, i) => i)
+    .sort((a, b) => (b * 7919) % 5003 - (a * 7919) % 5003);
+  t.strictSame(names(ledger, ['u', 't']), all.slice(0, 100).map(String));
+  t.end();
+});
+
 t.test('what was not read lately is not fetched again, and old heat is no heat', (t) => {
   const ledger = new Ledger(100);
   for (let hit = 0; hit < 100; hit += 1) ledger.read(at('once-hot'), rules.reads('/a'), 0);

@@ -14,6 +14,8 @@ export interface Use {
   /** Monotonic milliseconds. */
   readAt: number;
   fetchMs: number;
+  /** The last time that those under its tags were looked through. */
+  lookedAt?: number;
 }
 
 /** What a use costs beside its texts and its content, in bytes. */
@@ -28,6 +30,8 @@ export class Ledger {
   readonly #byRoute = new Map<string, number>();
   /** When a full route was last looked through, for each pattern of the file. */
   readonly #lookedAt = new Map<string, number>();
+  /** How often uses were looked through. */
+  #looks = 0;
   readonly #usesMax: number;
   readonly #bytesMax: number;
   #bytes = 0;
@@ -93,17 +97,21 @@ export class Ledger {
    * and `readsMin` times; hottest (hits x fetch time) first, at most `top` of each route.
    */
   dependents(tags: Iterable<string>, mono: number, readsMin = 1): Use[] {
-    const found = new Set<Use>();
-    for (const tag of tags) for (const use of this.#byTag.get(tag) ?? []) found.add(use);
-    const recent = [...found].filter(({ hits, readAt, meaning }) =>
-      hits >= readsMin && mono - readAt <= meaning.rule.keepFresh.recentMs);
-    recent.sort((a, b) => heat(b) - heat(a));
-    const taken = new Map<string, number>();
-    return recent.filter((use) => {
-      const count = (taken.get(use.meaning.rule.pattern) ?? 0) + 1;
-      taken.set(use.meaning.rule.pattern, count);
-      return count <= use.meaning.rule.keepFresh.top;
-    });
+    this.#looks += 1;
+    const byRoute = new Map<string, Hottest>();
+    for (const tag of tags) {
+      for (const use of this.#byTag.get(tag) ?? []) {
+        if (use.lookedAt === this.#looks) continue;
+        use.lookedAt = this.#looks;
+        const { rule } = use.meaning;
+        if (use.hits < readsMin || mono - use.readAt > rule.keepFresh.recentMs) continue;
+        let hottest = byRoute.get(rule.pattern);
+        if (hottest === undefined) byRoute.set(rule.pattern, hottest = new Hottest());
+        hottest.add(use, rule.keepFresh.top);
+      }
+    }
+    const found = [...byRoute.values()].flatMap(({ uses }) => uses);
+    return found.sort((a, b) => heat(b) - heat(a));
   }
 
   forget(key: Key): void {
@@ -181,3 +189,42 @@ function bytesOf({ meaning: { recipe } }: Use): number {
 }
 
 const heat = (use: Use): number => use.hits * Math.max(1, use.fetchMs);
+
+/** The hottest uses of a route, so many at most: a heap whose root is the coldest of them. */
+class Hottest {
+  readonly uses: Use[] = [];
+
+  add(use: Use, max: number): void {
+    const { uses } = this;
+    if (uses.length < max) {
+      uses.push(use);
+      for (let i = uses.length - 1; i > 0;) {
+        const parent = (i - 1) >> 1;
+        if (heat(uses[parent]!) <= heat(uses[i]!)) break;
+        this.#swap(i, parent);
+        i = parent;
+      }
+    } else if (max > 0 && heat(use) > heat(uses[0]!)) {
+      uses[0] = use;
+      this.#sink();
+    }
+  }
+
+  #sink(): void {
+    const { uses } = this;
+    for (let i = 0;;) {
+      let least = i;
+      for (const child of [2 * i + 1, 2 * i + 2]) {
+        if (child < uses.length && heat(uses[child]!) < heat(uses[least]!)) least = child;
+      }
+      if (least === i) return;
+      this.#swap(i, least);
+      i = least;
+    }
+  }
+
+  #swap(i: number, j: number): void {
+    const { uses } = this;
+    [uses[i], uses[j]] = [uses[j]!, uses[i]!];
+  }
+}

@@ -110,7 +110,9 @@ export function reachOf(
   };
   const byPath = (path: string, because: string): void => {
     for (const { route, params } of finder.matchLoosely(path)) {
-      if (route.reads.size > 0) add(refresh, [reachTag(route, params)], because);
+      const tag = reachTag(route, params);
+      // Whoever says that it is only to end has said it of this path, too.
+      if (route.reads.size > 0 && !purge.has(tag)) add(refresh, [tag], because);
     }
   };
   for (const { rule, params } of write.rules) {

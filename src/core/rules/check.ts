@@ -1,7 +1,7 @@
 // What is allowed in a configuration and still looks like a mistake: shadowed routes, writes that
 // refresh nothing, targets that nobody reads. Warns; never refuses.
 import type { Config, Route, Target, Template, WriteRule } from './config.ts';
-import { covers } from './pattern.ts';
+import { PatternTree } from './pattern.ts';
 import { nearest, Notes } from './problem.ts';
 import type { Place, Problem } from './problem.ts';
 import type { Places } from './rule.ts';
@@ -14,7 +14,7 @@ export function warnings(
   config: Config, places: Places, placeOf: (key: string) => Place,
 ): Problem[] {
   const notes = new Notes();
-  for (const route of config.routes) warnOfShadows(route, config.routes, places, notes);
+  warnOfShadows(config.routes, places, notes);
   const read = config.routes.filter(({ reads }) => reads.size > 0);
   const reads = new Set(read.map(({ pattern }) => pattern));
   for (const { writes } of config.routes) {
@@ -46,18 +46,20 @@ function isLoopback(host: string): boolean {
 }
 
 /** A path belongs to one route, the narrowest: a method that only a wider one has isn't reached. */
-function warnOfShadows(
-  wide: Route, routes: readonly Route[], places: Places, notes: Notes,
-): void {
-  for (const narrow of routes) {
-    if (narrow === wide || !covers(wide.segments, narrow.segments)) continue;
-    const methods = [...wide.reads.keys(), ...wide.writes.keys()]
-      .filter((method) => !narrow.reads.has(method) && !narrow.writes.has(method));
-    if (methods.length === 0) continue;
-    const said = methods.map((method) => `\`${method}\``).join(', ');
-    notes.warn(
-      places.get(narrow)!,
-      `\`${narrow.pattern}\` shadows \`${wide.pattern}\` and has no ${said} of its own`);
+function warnOfShadows(routes: readonly Route[], places: Places, notes: Notes): void {
+  const tree = new PatternTree(routes);
+  const order = new Map(routes.map((route, i) => [route, i]));
+  for (const wide of routes) {
+    const covered = tree.coveredBy(wide.segments).filter((narrow) => narrow !== wide);
+    for (const narrow of covered.sort((a, b) => order.get(a)! - order.get(b)!)) {
+      const methods = [...wide.reads.keys(), ...wide.writes.keys()]
+        .filter((method) => !narrow.reads.has(method) && !narrow.writes.has(method));
+      if (methods.length === 0) continue;
+      const said = methods.map((method) => `\`${method}\``).join(', ');
+      notes.warn(
+        places.get(narrow)!,
+        `\`${narrow.pattern}\` shadows \`${wide.pattern}\` and has no ${said} of its own`);
+    }
   }
 }
 

@@ -184,7 +184,9 @@ const targets = list(placed('a target such as `/posts/:id` or `tag:posts`'));
 
 export const writeOptions = {
   refresh: maybe(targets, 'Targets, made invalid and fetched again after success.'),
-  purge: maybe(targets, 'Targets, made invalid only.'),
+  purge: maybe(
+    targets,
+    'Targets, made invalid only; the write\'s own path too, where it is one of them.'),
   wait: usually(flag(), 'false', '`true`: the writer is answered after the refreshes are kept.'),
   wait_timeout: usually(timeout, '5s', 'How long `wait` waits at most.'),
   settle: usually(

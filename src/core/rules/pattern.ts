@@ -115,16 +115,63 @@ export function shapeOf(segments: readonly Segment[]): string {
   return `/${pieces.join('/')}`;
 }
 
-/** Whether every path that `narrow` matches is matched by `wide` as well. */
-export function covers(wide: readonly Segment[], narrow: readonly Segment[]): boolean {
-  for (const [i, segment] of wide.entries()) {
-    const other = narrow[i];
-    if (other === undefined) return false;
-    if (segment.kind === 'rest') return true;
-    if (other.kind === 'rest') return false;
-    const text = other.kind === 'static' ? other.text : undefined;
-    if (segment.kind === 'static' && text !== segment.text) return false;
-    if (segment.kind === 'param' && text === '') return false;
+interface Branch<T> {
+  /** What ends here. */
+  readonly here: T[];
+  readonly statics: Map<string, Branch<T>>;
+  param?: Branch<T>;
+  /** What ends with a trailing `*` here. */
+  readonly rest: T[];
+}
+
+const branch = <T>(): Branch<T> => ({ here: [], statics: new Map(), rest: [] });
+
+/** Which of many patterns match nothing but what another one matches as well. */
+export class PatternTree<T extends { readonly segments: readonly Segment[] }> {
+  readonly #root = branch<T>();
+
+  constructor(all: Iterable<T>) {
+    for (const one of all) this.#add(one);
   }
-  return wide.length === narrow.length;
+
+  #add(one: T): void {
+    let at = this.#root;
+    for (const segment of one.segments) {
+      if (segment.kind === 'rest') return void at.rest.push(one);
+      if (segment.kind === 'param') {
+        at = at.param ??= branch();
+      } else {
+        const next = at.statics.get(segment.text) ?? branch();
+        at.statics.set(segment.text, next);
+        at = next;
+      }
+    }
+    at.here.push(one);
+  }
+
+  /** In no order; itself among them. */
+  coveredBy(wide: readonly Segment[]): T[] {
+    const found: T[] = [];
+    this.#collect(this.#root, wide, found);
+    return found;
+  }
+
+  #collect(at: Branch<T>, [segment, ...more]: readonly Segment[], found: T[]): void {
+    if (segment === undefined) {
+      found.push(...at.here);
+    } else if (segment.kind === 'static') {
+      const next = at.statics.get(segment.text);
+      if (next !== undefined) this.#collect(next, more, found);
+    } else if (segment.kind === 'param') {
+      // An empty segment is no parameter's value.
+      for (const [text, next] of at.statics) if (text !== '') this.#collect(next, more, found);
+      if (at.param !== undefined) this.#collect(at.param, more, found);
+    } else {
+      found.push(...at.rest);
+      for (const next of [...at.statics.values(), ...(at.param === undefined ? [] : [at.param])]) {
+        found.push(...next.here);
+        this.#collect(next, [segment], found);
+      }
+    }
+  }
 }

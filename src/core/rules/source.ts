@@ -1,5 +1,5 @@
 // YAML text to a tree of values with their places, `${NAME}` filled in from the environment. All of
-// YAML's own complaints, duplicate keys among them, become problems; no option is known by name.
+// YAML's own complaints, and keys that stand twice, become problems; no option is known by name.
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import type { Document, Node as YamlNode, YAMLError, YAMLMap } from 'yaml';
 import type { Notes, Place } from './problem.ts';
@@ -26,14 +26,14 @@ export function readSource(
   text: string, about: { file: string; env: Env; notes: Notes },
 ): Table | undefined {
   const lines = new LineCounter();
-  const doc = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
+  // Keys that stand twice are found below: YAML's own search takes the square of their number.
+  const doc = parseDocument(text, {
+    lineCounter: lines, prettyErrors: false, logLevel: 'error', uniqueKeys: false,
+  });
   const reading: Reading = { ...about, doc, lines, nodes: 0 };
-  let readable = true;
-  for (const error of [...doc.errors, ...doc.warnings]) {
-    about.notes.wrong(placeAt(reading, error.pos[0]), sayError(error));
-    if (error.code !== 'DUPLICATE_KEY') readable = false;
-  }
-  if (!readable) return undefined;
+  const errors = [...doc.errors, ...doc.warnings];
+  for (const error of errors) about.notes.wrong(placeAt(reading, error.pos[0]), sayError(error));
+  if (errors.length > 0) return undefined;
   const top = placeAt(reading, 0);
   if (doc.contents === null) return tableOf([], top);
   const tree = convert(doc.contents, reading, 0);
@@ -44,7 +44,6 @@ export function readSource(
 }
 
 function sayError(error: YAMLError): string {
-  if (error.code === 'DUPLICATE_KEY') return 'this key stands twice in the same map';
   const first = error.message.split('\n', 1)[0]!;
   return `not YAML: ${first.charAt(0).toLowerCase()}${first.slice(1)}`;
 }
@@ -91,6 +90,7 @@ function entriesOf(map: YAMLMap, reading: Reading, depth: number): TableEntry[] 
       continue;
     }
     const key = pair.key.source ?? String(pair.key.value);
+    if (entries.has(key)) reading.notes.wrong(at, 'this key stands twice in the same map');
     entries.set(key, { key, at, value: convert(pair.value, reading, depth + 1, at) });
   }
   return [...entries.values()];
