@@ -2,7 +2,7 @@
 // bare sockets, so that it is never what a proxy waits for. Takes the port as its argument.
 //
 // /fresh/N/… may be kept for an hour, with an entity tag · /private/N/… may not · /slow/MS/N/…
-// comes after MS milliseconds, and may. N is the body's length in bytes. /requests: how many it saw.
+// comes after MS milliseconds, and may · /requests says how many came; N: bytes of the body
 import { createServer, type Socket } from 'node:net';
 
 const answers = new Map<string, Buffer>();

@@ -15,7 +15,6 @@ export function tieredEntries(near: Entries, far: Entries): TieredEntries {
     return found;
   }
   return {
-    ...(near.slot && { slot: (key: Key) => near.slot?.(key) }),
     beyond,
     slot: (key) => near.slot?.(key),
     get(key) {

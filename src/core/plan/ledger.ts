@@ -14,6 +14,8 @@ export interface Use {
   /** Monotonic milliseconds. */
   readAt: number;
   fetchMs: number;
+  /** When the answer that was read last had come, by the wall clock. */
+  receivedAt: number;
   /** The last time that those under its tags were looked through. */
   lookedAt?: number;
 }
@@ -76,10 +78,10 @@ export class Ledger {
   read(entry: Entry, meaning: Cacheable, mono: number): void {
     let use = this.#uses.get(entry.key);
     if (use === undefined) {
-      const { key, tags, fetchMs } = entry;
-      use = { key, meaning: nobodys(meaning), tags, hits: 0, readAt: mono, fetchMs };
+      const { key, tags, fetchMs, receivedAt } = entry;
+      use = { key, meaning: nobodys(meaning), tags, hits: 0, readAt: mono, fetchMs, receivedAt };
       this.#add(use);
-    } else if (use.tags !== entry.tags) {
+    } else if (use.receivedAt !== entry.receivedAt || !same(use.tags, entry.tags)) {
       this.#retag(use, entry);
     }
     // Old heat is not heat: a pause longer than `recent` starts the count again.
@@ -146,6 +148,7 @@ export class Ledger {
     this.#untag(use);
     use.tags = entry.tags;
     use.fetchMs = entry.fetchMs;
+    use.receivedAt = entry.receivedAt;
     this.#tag(use);
     // Back to the young end, so that the bound forgets what has not been fetched for longest.
     this.#uses.delete(use.key);
@@ -174,6 +177,11 @@ export class Ledger {
     if (count === 0) this.#byRoute.delete(pattern);
     else this.#byRoute.set(pattern, count);
   }
+}
+
+function same(tags: readonly string[], others: readonly string[]): boolean {
+  return tags === others
+    || (tags.length === others.length && tags.every((tag, i) => tag === others[i]));
 }
 
 /** Without what only its reader's request said: it is fetched again as nobody in particular. */
