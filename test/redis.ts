@@ -43,7 +43,7 @@ export async function findRedis(): Promise<string> {
   const found = inPath();
   if (found !== undefined) return found;
   if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
-    await install();
+    await install('redis-server');
     const installed = inPath();
     if (installed !== undefined) return installed;
   }
@@ -57,7 +57,8 @@ function inPath(): string | undefined {
   );
 }
 
-async function install(): Promise<void> {
+/** By apt, as root, without starting a service. */
+export async function install(name: string): Promise<void> {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
   const policy = '/usr/sbin/policy-rc.d';
   // Debian's way to say that a package must not start its service.
@@ -66,7 +67,7 @@ async function install(): Promise<void> {
   try {
     // Another test file may be at it: apt waits for its lock.
     const wait = ['-o', 'DPkg::Lock::Timeout=300'];
-    const packages = ['--no-install-recommends', 'redis-server'];
+    const packages = ['--no-install-recommends', name];
     await run('apt-get', [...wait, 'update'], { env });
     await run('apt-get', [...wait, 'install', '-y', ...packages], { env });
   } finally {

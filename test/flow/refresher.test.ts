@@ -11,7 +11,8 @@ routes:
   /b: { GET: { ttl: 1h, keep_fresh: { concurrency: 100 } } }
 `);
 const use = (path: string, name: string): Use => ({
-  key: name as Key, meaning: rules.reads(path), tags: [], hits: 1, readAt: 0, fetchMs: 1, receivedAt: 0,
+  key: name as Key, meaning: rules.reads(path), tags: [], hits: 1, readAt: 0, fetchMs: 1,
+  receivedAt: 0,
 });
 const uses = (path: string, count: number): Use[] =>
   Array.from({ length: count }, (_, i) => use(path, `${path}${i}`));

@@ -242,7 +242,7 @@ export const topOptions = {
   log: group(object(logOptions), 'What is logged.'),
   fast_path: usually(
     onOff(), 'on',
-    'Whether hits are answered before the framework is asked; has no effect in this version.'),
+    'Whether plain reads are read and answered on the socket itself, in clear text.'),
   lease: usually(
     duration({ min: 200, max: 60_000 }), '2s', 'How long an instance may use the cache unheard.'),
   write_deadline: maybe(
