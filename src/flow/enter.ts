@@ -2,9 +2,9 @@
 // Mistakes of our own are caught here, once: a read is then served without the cache, and a write
 // is never sent twice.
 import { atTheDoor, type Entered } from '../core/http/door.ts';
-import { readRuleOf } from '../core/key/meaning.ts';
+import { type Cacheable, readRuleOf } from '../core/key/meaning.ts';
 import type { Route } from '../core/rules/config.ts';
-import type { Asked, Gateway, Told } from './gateway.ts';
+import type { Asked, Gateway, Live, Told } from './gateway.ts';
 import { pass, problemTold } from './pass.ts';
 import { Broken, type Incoming } from './ports.ts';
 import { read } from './read.ts';
@@ -14,10 +14,17 @@ import { gatherRequest } from './write-bodies.ts';
 // RFC 9110 §9.2.1, and RFC 10008 for QUERY: these change nothing, so that nothing is touched.
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY']);
 
-export async function enter(gateway: Gateway, incoming: Incoming): Promise<Told> {
-  const asked = askedOf(gateway, incoming);
+/** `known`: what a request of the same head was found to mean before. */
+export async function enter(
+  gateway: Gateway, incoming: Incoming, known?: Known,
+): Promise<Told> {
+  const before = known?.live === gateway.live ? known : undefined;
+  const asked = before === undefined ? askedOf(gateway, incoming) : askedAgain(incoming, before);
   if ('kind' in asked) return problemTold(gateway, incoming, asked);
   try {
+    if (before !== undefined && gateway.mode !== 'off') {
+      return await read(gateway, asked, before.meaning);
+    }
     return await story(gateway, asked);
   } catch (error) {
     if (error instanceof Broken)
@@ -27,6 +34,17 @@ export async function enter(gateway: Gateway, incoming: Incoming): Promise<Told>
       return pass(gateway, asked, { because: 'internal' });
     return problemTold(gateway, asked, { kind: 'fail', because: 'internal' });
   }
+}
+
+/** A GET or HEAD that the door has let in, and that a rule reads, under one configuration. */
+export interface Known {
+  readonly live: Live;
+  readonly reader: Pick<Asked, 'target' | 'path' | 'query'>;
+  readonly meaning: Cacheable;
+}
+
+function askedAgain(incoming: Incoming, { reader: { target, path, query } }: Known): Asked {
+  return { ...incoming, target, path, query, hasBody: false };
 }
 
 /** The request as the door lets it in, or why it does not. */

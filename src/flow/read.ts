@@ -16,9 +16,10 @@ import { keptPart, readPart } from './part.ts';
 import { pass, problemTold } from './pass.ts';
 import { judgingPass, keepingPass } from './telling.ts';
 
-export async function read(gateway: Gateway, asked: Asked): Promise<Told> {
+/** `known`: what it means, where that was worked out before. */
+export async function read(gateway: Gateway, asked: Asked, known?: Cacheable): Promise<Told> {
   const { config, finder } = gateway.live;
-  const meant = meaningOf(asked, config, (path) => finder.match(path));
+  const meant = known ?? meaningOf(asked, config, (path) => finder.match(path));
   if (meant.kind === 'pass') return pass(gateway, asked, meant);
   const meaning = gateway.searches.apply(meant);
   const { route } = meaning;

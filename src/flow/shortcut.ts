@@ -9,14 +9,14 @@ import { field, hasField, keepFields, tokens } from '../core/http/message.ts';
 import { type Cacheable, type Matcher, meaningOf, variantKey } from '../core/key/meaning.ts';
 import { valid } from '../core/promise/validity.ts';
 import { askedOf } from './enter.ts';
-import type { Gateway, Live, Told } from './gateway.ts';
+import type { Asked, Gateway, Live, Told } from './gateway.ts';
 import type { Incoming, Slot } from './ports.ts';
 import { given, type Reader } from './telling.ts';
 
 /** What all requests with this head mean under one configuration. */
 export interface Shortcut {
   readonly live: Live;
-  readonly reader: Reader;
+  readonly reader: Reader & Pick<Asked, 'target' | 'path' | 'query'>;
   /** It came from a proxy in front, whose word may make another request of it. */
   readonly trusted: boolean;
   readonly meaning: Cacheable;
@@ -78,7 +78,8 @@ export function shortcutFor(gateway: Gateway, incoming: Incoming): Shortcut | un
   // Unless a rule says that they do mean something.
   const told = meaningOf(asked, live.config, match);
   if (told.kind === 'pass' || told.key !== meaning.key) return undefined;
-  const reader: Reader = { method, fields, scheme, authority };
+  const { target, path, query } = asked;
+  const reader = { method, fields, scheme, authority, target, path, query };
   return { live, reader, trusted: incoming.peerTrusted, meaning, conditional };
 }
 

@@ -72,11 +72,13 @@ function fail(reply: Reply): void {
 }
 
 async function told(parts: HandlerParts, exchange: Exchange): Promise<void> {
-  const { gateway, metrics, log } = parts;
+  const { gateway, metrics, log, shortcuts } = parts;
   const startedAt = performance.now();
   const id = requestId(exchange.fields) ?? parts.newId();
   const incoming = exchange.incoming({ id, trusts: gateway.live.trusts });
-  const told = await enter(gateway, incoming);
+  const { head } = exchange;
+  const known = head === undefined ? undefined : shortcuts.meant(head, incoming.peerTrusted);
+  const told = await enter(gateway, incoming, known);
   const unread = told.verdict.kind === 'refuse' && exchange.unread();
   const last = parts.draining() ? 'draining'
     : told.answer.close === true || unread ? 'refused' : undefined;
@@ -84,7 +86,7 @@ async function told(parts: HandlerParts, exchange: Exchange): Promise<void> {
   const delivery = await deliver(told.answer, exchange.reply, { last, sendTimeoutMs });
   const ms = performance.now() - startedAt;
   metrics.request(told.pattern, told.verdict, ms);
-  if (exchange.head !== undefined) parts.shortcuts.learn(exchange.head, incoming, told);
+  if (head !== undefined) shortcuts.learn(head, incoming, told);
   const { sample } = gateway.live.config.log;
   logExchange(log, { incoming, told, delivery, ms }, () => parts.draw() < sample);
 }

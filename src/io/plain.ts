@@ -16,6 +16,25 @@ export interface Line {
   over(close: boolean): void;
 }
 
+// RFC 9112 §2.1, in its plainest form: the request line and field lines as all parsers read them.
+const LINE = /^[A-Z-]{1,20} [!-~]+ HTTP\/1\.1\r\n/;
+const FIELDS = /^(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*\r\n)+\r\n$/;
+const isPlain = (head: string): boolean =>
+  LINE.test(head) && FIELDS.test(head.slice(head.indexOf('\n') + 1));
+
+const DOUBTFUL = /\r\n(?:transfer-encoding|upgrade|expect|content-length):/i;
+const LENGTH = /\r\ncontent-length:[ \t]*([0-9]{1,15})[ \t]*\r\n/i;
+
+/** How many bytes follow a whole head; undefined where that may be doubted. */
+export function bodyBytes(head: string): number | undefined {
+  if (!isPlain(head) || head.startsWith('CONNECT ')) return undefined;
+  if (!DOUBTFUL.test(head)) return 0;
+  const [, length] = LENGTH.exec(head) ?? [];
+  const once = length !== undefined && !DOUBTFUL.test(head.replace(LENGTH, '\r\n'));
+  if (!once) return undefined;
+  return Number(length);
+}
+
 /** Undefined for any other; `head`: plain lines to the empty one, as latin1. */
 export function plainExchange(head: string, line: Line): PlainExchange | undefined {
   if (!head.startsWith('GET ') && !head.startsWith('HEAD ')) return undefined;

@@ -81,12 +81,20 @@ export class Shortcuts {
     return ready;
   }
 
+  /** What a head means that is known to the last byte. */
+  meant(head: string, peerTrusted: boolean): Shortcut | undefined {
+    const known = this.#young.get(head) ?? this.#older(head);
+    return known?.shortcut.trusted === peerTrusted ? known.shortcut : undefined;
+  }
+
   /** Takes in what the story of all reads has just told of this head. */
   learn(head: string, incoming: Incoming, { verdict, pattern }: Told): void {
     if (verdict.kind !== 'hit' || verdict.because !== 'fresh') return;
     const key = plain(head);
     if (key.length > HEAD_BYTES_MAX) return;
     const { gateway, metrics } = this.#options;
+    const before = this.meant(key, incoming.peerTrusted);
+    if (before?.live === gateway.live) return;
     const shortcut = shortcutFor(gateway, incoming);
     if (shortcut === undefined) return;
     this.#bytes += 2 * key.length + SHORTCUT_BYTES;

@@ -15,8 +15,8 @@ export function tieredEntries(near: Entries, far: Entries): TieredEntries {
     return found;
   }
   return {
+    ...(near.slot && { slot: (key: Key) => near.slot?.(key) }),
     beyond,
-    slot: (key) => near.slot?.(key),
     get(key) {
       const found = near.get(key);
       if (found instanceof Promise) return found.then((kept) => kept ?? beyond(key));

@@ -1,7 +1,7 @@
 // What a read means: which rule speaks for it, which entry it asks for, under which tags that entry
 // stands and how it is fetched. Keys are SHA-256 over length-prefixed parts, so that no two
 // different requests can be joined into one.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Key, Recipe } from '../entry/entry.ts';
 import {
   endToEnd, field, type Fields, hasField, keepFields, type RequestHead,
@@ -161,7 +161,7 @@ function primaryKey(rule: ReadRule, recipe: Recipe, upstream: string): Key {
   // RFC 10008 §2.7: "The cache key for a QUERY request MUST incorporate the request content and
   // related metadata." Every byte counts: who knows what a media type means may tell more alike.
   if (recipe.body !== undefined) {
-    parts.push('content', createHash('sha256').update(recipe.body).digest('base64url'));
+    parts.push('content', hash('sha256', recipe.body, 'base64url'));
     const described = contentFields(recipe.fields);
     parts.push(...described.map((text, i) => (i % 2 === 0 ? text.toLowerCase() : text)));
   }
@@ -176,5 +176,5 @@ function namesOf(fields: Fields): string[] {
 
 function hashParts(parts: readonly string[]): Key {
   const joined = parts.map((part) => `${part.length}:${part}`).join('');
-  return createHash('sha256').update(joined).digest('base64url') as Key;
+  return hash('sha256', joined, 'base64url') as Key;
 }
