@@ -60,6 +60,7 @@ export async function compose(
   const shortcuts = new Shortcuts({
     gateway, metrics, draw: Math.random, draining,
     keepAlive: keepAliveLines(config.limits.keepAliveTimeoutMs),
+    memoryBytes: config.memoryBytes,
   });
   const handler = requestHandler({
     gateway, metrics, log, newId, draw: Math.random, draining, shortcuts,

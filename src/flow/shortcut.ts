@@ -6,7 +6,10 @@ import { reuse } from '../core/entry/reusing.ts';
 import { etagOf, evaluateConditional } from '../core/http/conditional.ts';
 import { currentAge } from '../core/http/freshness.ts';
 import { field, hasField, keepFields, tokens } from '../core/http/message.ts';
-import { type Cacheable, type Matcher, meaningOf, variantKey } from '../core/key/meaning.ts';
+import {
+  type Cacheable, type Matcher, meaningOf, readRuleOf, variantKey,
+} from '../core/key/meaning.ts';
+import { letsPass, PASSING } from '../core/key/shown.ts';
 import { valid } from '../core/promise/validity.ts';
 import { askedOf } from './enter.ts';
 import type { Asked, Gateway, Live, Told } from './gateway.ts';
@@ -17,6 +20,8 @@ import { given, type Reader } from './telling.ts';
 export interface Shortcut {
   readonly live: Live;
   readonly reader: Reader & Pick<Asked, 'target' | 'path' | 'query'>;
+  /** It is the same with other fields of `PASSING`, or with none. */
+  readonly strips: boolean;
   /** It came from a proxy in front, whose word may make another request of it. */
   readonly trusted: boolean;
   readonly meaning: Cacheable;
@@ -49,14 +54,7 @@ interface Made {
 // These make an answer depend on more than the head, or on the moment.
 const NOT_PLAIN = [
   'range', 'if-range', 'if-match', 'if-unmodified-since', 'cache-control', 'pragma', 'expect',
-  'upgrade', 'transfer-encoding', 'content-length',
-];
-
-/** Fields that are others in each request and mean nothing for its answer. */
-export const PASSING: readonly string[] = [
-  'traceparent', 'tracestate', 'baggage', 'b3', 'x-b3-traceid', 'x-b3-spanid',
-  'x-b3-parentspanid', 'x-amzn-trace-id', 'x-cloud-trace-context', 'x-request-id',
-  'x-correlation-id', 'x-forwarded-for', 'x-real-ip',
+  'upgrade', 'transfer-encoding', 'content-length', 'proxy-connection',
 ];
 
 /** Undefined where a request is not of the plainest kind. */
@@ -65,22 +63,23 @@ export function shortcutFor(gateway: Gateway, incoming: Incoming): Shortcut | un
   const { method, scheme, authority } = incoming;
   if (method !== 'GET' && method !== 'HEAD') return undefined;
   if (incoming.httpVersion !== '1.1') return undefined;
-  const fields = keepFields(incoming.fields, (name) => !PASSING.includes(name));
-  if (NOT_PLAIN.some((name) => hasField(fields, name))) return undefined;
-  if (tokens(field(fields, 'connection')).some((one) => one !== 'keep-alive')) return undefined;
-  const conditional = hasField(fields, 'if-none-match');
-  if (!conditional && hasField(fields, 'if-modified-since')) return undefined;
+  if (NOT_PLAIN.some((name) => hasField(incoming.fields, name))) return undefined;
+  const options = tokens(field(incoming.fields, 'connection'));
+  if (options.some((one) => one !== 'keep-alive')) return undefined;
+  const conditional = hasField(incoming.fields, 'if-none-match');
+  if (!conditional && hasField(incoming.fields, 'if-modified-since')) return undefined;
   const asked = askedOf(gateway, incoming);
   if ('kind' in asked) return undefined;
+  const rule = readRuleOf(live.finder.match(asked.path)?.route, method);
+  const strips = rule !== undefined && letsPass(rule, live.config.credentials);
+  const fields = strips
+    ? keepFields(asked.fields, (name) => !PASSING.includes(name)) : asked.fields;
   const match: Matcher = (path) => live.finder.match(path);
   const meaning = meaningOf({ ...asked, fields }, live.config, match);
   if (meaning.kind === 'pass' || meaning.asking !== 'none') return undefined;
-  // Unless a rule says that they do mean something.
-  const told = meaningOf(asked, live.config, match);
-  if (told.kind === 'pass' || told.key !== meaning.key) return undefined;
   const { target, path, query } = asked;
   const reader = { method, fields, scheme, authority, target, path, query };
-  return { live, reader, trusted: incoming.peerTrusted, meaning, conditional };
+  return { live, reader, strips, trusted: incoming.peerTrusted, meaning, conditional };
 }
 
 /** The answer that may be given now, at once and without asking anybody; the reader is noted. */

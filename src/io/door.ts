@@ -229,17 +229,18 @@ function bySight(
 /** The last request of each connection, by its answer: nonsense came after it, or inside it. */
 const latest = new WeakMap<Duplex, ServerResponse>();
 
-/** Hands upgrades over, each after the answers to what was asked before it (RFC 9112 §9.3.2). */
+/**
+ * Hands upgrades over. Who asks for one before the answers to what was asked have come is cut off:
+ * Node lets go of the connection at once, and nobody would bring those answers to their end.
+ */
 export function onUpgrade(
   server: Server, open: (request: IncomingMessage, socket: Duplex, head: Buffer) => void,
 ): void {
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
     const last = latest.get(socket);
-    if (last === undefined || last.writableFinished) return open(request, socket, head);
-    last.once('close', () => {
-      if (!socket.destroyed) open(request, socket, head);
-    });
+    if (last === undefined || last.writableFinished) open(request, socket, head);
+    else socket.destroy();
   });
 }
 

@@ -44,7 +44,7 @@ export function openFastPath(options: FastPathOptions): FastPath {
   const open = new Set<Connection>();
   const lent = new WeakMap<Detour, Connection>();
   const world: World = {
-    ...options, open, lent, keepAlive: keepAliveLines(options.keepAliveMs),
+    ...options, open, lent, draining: false, keepAlive: keepAliveLines(options.keepAliveMs),
   };
   return {
     take(socket, first) {
@@ -57,6 +57,7 @@ export function openFastPath(options: FastPathOptions): FastPath {
       }
     },
     drain() {
+      world.draining = true;
       for (const connection of open) connection.leave();
     },
     end() {
@@ -69,10 +70,12 @@ interface World extends FastPathOptions {
   readonly keepAlive: string;
   readonly open: Set<Connection>;
   readonly lent: WeakMap<Detour, Connection>;
+  /** No more requests are taken. */
+  draining: boolean;
 }
 
-/** What waits behind a request that is under way: more than this is left unread. */
-const WAITING_BYTES_MAX = 64 * 1024;
+/** What waits behind a request that is under way: who sends more is cut off. */
+const WAITING_BYTES_MAX = 256 * 1024;
 
 // Node's own margin, so that a client that goes by what it was told is not cut off.
 const KEEP_ALIVE_MARGIN_MS = 1000;
@@ -127,8 +130,8 @@ class Connection implements Line, DetourOwner {
     socket.on('drain', this.#onDrain);
     socket.on('close', this.#onClose);
     socket.setTimeout(keepAliveMs + KEEP_ALIVE_MARGIN_MS);
-    this.#onData(first);
     socket.resume();
+    this.#onData(first);
   }
 
   /** No more requests are taken from it. */
@@ -163,6 +166,7 @@ class Connection implements Line, DetourOwner {
     if (this.socket.destroyed) return;
     this.#state = 'rest';
     const { keepAliveMs } = this.#world;
+    if (this.#world.draining) return this.leave();
     this.socket.setTimeout(keepAliveMs + KEEP_ALIVE_MARGIN_MS);
     const waiting = this.#waiting;
     this.#waiting = NOTHING;
@@ -190,14 +194,17 @@ class Connection implements Line, DetourOwner {
     if (here === chunk.length) return;
     const rest = chunk.subarray(here);
     this.#waiting = this.#waiting.length === 0 ? rest : Buffer.concat([this.#waiting, rest]);
-    if (this.#waiting.length > WAITING_BYTES_MAX) this.socket.pause();
+    // While nothing is read nobody would notice that the client goes.
+    if (this.#waiting.length > WAITING_BYTES_MAX) this.socket.destroy();
   }
 
   /** From the beginning of a request on. */
   #walk(chunk: Buffer): void {
-    let at = 0;
     const text = chunk.toString('latin1');
-    while (at < text.length) {
+    for (let at = 0;;) {
+      // RFC 9112 §2.2: empty lines before a request are nothing; they begin none.
+      while (text[at] === '\r' || text[at] === '\n') at += 1;
+      if (at === text.length) return;
       const end = text.indexOf('\r\n\r\n', at) + 4;
       if (end === 3) return this.#openHead(chunk.subarray(at), text.slice(at));
       const head = at === 0 && end === text.length ? text : text.slice(at, end);
@@ -332,8 +339,7 @@ class Connection implements Line, DetourOwner {
   }
 
   wanted(): void {
-    const more = this.#gone === undefined && this.#waiting.length <= WAITING_BYTES_MAX;
-    if (more) this.socket.resume();
+    if (this.#gone === undefined) this.socket.resume();
   }
 
   left(): void {

@@ -17,7 +17,7 @@ export interface Line {
 }
 
 // RFC 9112 §2.1, in its plainest form: the request line and field lines as all parsers read them.
-const LINE = /^[A-Z-]{1,20} [!-~]+ HTTP\/1\.1\r\n/;
+const LINE = /^[A-Z-]{1,20} \/[!-~]* HTTP\/1\.1\r\n/;
 const FIELDS = /^(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*\r\n)+\r\n$/;
 const isPlain = (head: string): boolean =>
   LINE.test(head) && FIELDS.test(head.slice(head.indexOf('\n') + 1));
@@ -35,6 +35,9 @@ export function bodyBytes(head: string): number | undefined {
   return Number(length);
 }
 
+// Node takes the one for the other.
+const CONNECTION = ['connection', 'proxy-connection'];
+
 /** Undefined for any other; `head`: plain lines to the empty one, as latin1. */
 export function plainExchange(head: string, line: Line): PlainExchange | undefined {
   if (!head.startsWith('GET ') && !head.startsWith('HEAD ')) return undefined;
@@ -44,7 +47,7 @@ export function plainExchange(head: string, line: Line): PlainExchange | undefin
     const colon = text.indexOf(':');
     fields.push(text.slice(0, colon), text.slice(colon + 1).replace(/^[\t ]+|[\t ]+$/g, ''));
   }
-  const options = tokens(field(fields, 'connection'));
+  const options = CONNECTION.flatMap((name) => tokens(field(fields, name)));
   if (options.some((option) => option !== 'keep-alive')) return undefined;
   const [method = '', target = ''] = request.split(' ');
   return new PlainExchange({ head, method, target, fields }, line);

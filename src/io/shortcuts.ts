@@ -1,23 +1,28 @@
 // Hits that are answered at once: a bounded memory from the bytes of a request's head to what they
 // mean, and answers as the bytes that are sent, made once in a second. A head is learnt only from a
 // request that Node's parser read as a whole and that was a hit on the way of all reads.
+import type { Fields } from '../core/http/message.ts';
 import { plainAddress } from '../core/http/way.ts';
+import { PASSING } from '../core/key/shown.ts';
 import type { Gateway, Told } from '../flow/gateway.ts';
 import type { Incoming } from '../flow/ports.ts';
-import { again, PASSING, type Said, type Shortcut, shortcutFor } from '../flow/shortcut.ts';
+import { again, type Said, type Shortcut, shortcutFor } from '../flow/shortcut.ts';
 import type { HitCounter, Metrics } from './metrics.ts';
 import { asText, headText } from './wire.ts';
 
-/** Heads of a generation: when so many are known, the older half is forgotten. */
-const HEADS_MAX = 16_384;
-/** Their bytes, with what they mean. */
-const BYTES_MAX = 16 * 1024 * 1024;
+/** Heads that are known: when the younger half is full, the older one is forgotten. */
+const HEADS_MAX = 65_536;
+/** Their bytes, with what they mean: a share of the memory for entries, within these bounds. */
+const BYTES_SHARE = 4;
+const [BYTES_LEAST, BYTES_MOST] = [4 * 1024 * 1024, 64 * 1024 * 1024];
 const HEAD_BYTES_MAX = 2048;
-/** What a head costs beside its own text, twice: as bytes and as fields. */
-const SHORTCUT_BYTES = 1500;
+/** What a head costs beside its own text. */
+const SHORTCUT_BYTES = 1200;
+/** Field lists that are shared. */
+const LISTS_MAX = 4096;
 
 /** Up to here head and body are one piece. */
-const JOINED_BYTES_MAX = 32 * 1024;
+const JOINED_BYTES_MAX = 16 * 1024;
 
 /** An answer as it is sent: in one piece, or a head and a body. */
 export interface Ready {
@@ -42,6 +47,8 @@ export interface ShortcutsOptions {
   readonly draining: () => boolean;
   /** Field lines of an answer after which the connection stays. */
   readonly keepAlive: string;
+  /** For entries. */
+  readonly memoryBytes: number;
 }
 
 export class Shortcuts {
@@ -49,9 +56,13 @@ export class Shortcuts {
   #young = new Map<string, Known>();
   #old = new Map<string, Known>();
   #bytes = 0;
+  readonly #bytesMax: number;
+  readonly #lists = new Map<string, Fields>();
 
   constructor(options: ShortcutsOptions) {
     this.#options = options;
+    const share = options.memoryBytes / BYTES_SHARE;
+    this.#bytesMax = Math.max(BYTES_LEAST, Math.min(BYTES_MOST, share));
   }
 
   /** Heads that are known. */
@@ -90,35 +101,62 @@ export class Shortcuts {
   /** Takes in what the story of all reads has just told of this head. */
   learn(head: string, incoming: Incoming, { verdict, pattern }: Told): void {
     if (verdict.kind !== 'hit' || verdict.because !== 'fresh') return;
-    const key = plain(head);
-    if (key.length > HEAD_BYTES_MAX) return;
+    if (head.length > HEAD_BYTES_MAX) return;
     const { gateway, metrics } = this.#options;
-    const before = this.meant(key, incoming.peerTrusted);
-    if (before?.live === gateway.live) return;
+    const before = this.#find(head)?.shortcut;
+    if (before?.live === gateway.live && before.trusted === incoming.peerTrusted) return;
     const shortcut = shortcutFor(gateway, incoming);
     if (shortcut === undefined) return;
-    this.#bytes += 2 * key.length + SHORTCUT_BYTES;
-    if (this.#young.size >= HEADS_MAX / 2 || this.#bytes > BYTES_MAX / 2) {
+    const key = shortcut.strips ? plain(head) : head;
+    this.#keep(key, { shortcut: this.#shared(shortcut), counter: metrics.hits(pattern) });
+  }
+
+  #keep(key: string, known: Known): void {
+    this.#bytes += key.length + SHORTCUT_BYTES;
+    if (this.#young.size >= HEADS_MAX / 2 || this.#bytes > this.#bytesMax / 2) {
       this.#old = this.#young;
       this.#young = new Map();
       this.#bytes = 0;
+      this.#lists.clear();
     }
-    this.#young.set(key, { shortcut, counter: metrics.hits(pattern) });
+    this.#young.set(key, known);
+  }
+
+  /** With one copy of the field lists that many heads have alike. */
+  #shared(shortcut: Shortcut): Shortcut {
+    const { reader, meaning } = shortcut;
+    const one = (fields: Fields): Fields => {
+      const id = fields.join('\n');
+      const known = this.#lists.get(id) ?? fields;
+      if (this.#lists.size < LISTS_MAX) this.#lists.set(id, known);
+      return known;
+    };
+    const recipe = { ...meaning.recipe, fields: one(meaning.recipe.fields) };
+    return {
+      ...shortcut,
+      reader: { ...reader, fields: one(reader.fields) },
+      meaning: { ...meaning, recipe, telling: one(meaning.telling) },
+    };
   }
 
   #find(head: string): Known | undefined {
     const found = this.#young.get(head) ?? this.#older(head);
     if (found !== undefined || !SOME_PASSING.test(head)) return found;
+    // What is not looked at is bounded here, as it is at the door.
+    const { headerCount } = this.#options.gateway.live.config.limits;
+    if (head.length > HEAD_BYTES_MAX || head.split('\r\n').length - 3 > headerCount) {
+      return undefined;
+    }
     const key = plain(head);
-    return this.#young.get(key) ?? this.#older(key);
+    const others = this.#young.get(key) ?? this.#older(key);
+    return others?.shortcut.strips === true ? others : undefined;
   }
 
   #older(key: string): Known | undefined {
     const found = this.#old.get(key);
     if (found === undefined) return undefined;
     this.#old.delete(key);
-    this.#bytes += 2 * key.length + SHORTCUT_BYTES;
-    this.#young.set(key, found);
+    this.#keep(key, found);
     return found;
   }
 
@@ -146,7 +184,8 @@ function plain(head: string): string {
 
 const NAMES = PASSING.join('|');
 const SOME_PASSING = new RegExp(`\\r\\n(?:${NAMES}):`, 'i');
-const ALL_PASSING = new RegExp(`(?<=\\r\\n)(?:${NAMES}):[^\\r\\n]*\\r\\n`, 'gi');
+const VALUE = '[\\t\\x20-\\x7e\\x80-\\xff]*';
+const ALL_PASSING = new RegExp(`(?<=\\r\\n)(?:${NAMES}):${VALUE}\\r\\n`, 'gi');
 
 function pieces(head: string, body: Uint8Array | undefined): Omit<Ready, 'said'> {
   if (body === undefined) return { first: head, body, text: undefined };

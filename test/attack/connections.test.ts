@@ -235,3 +235,62 @@ t.test('closing waits for nobody who has not begun to speak', async (t) => {
   await Promise.all([silent.closed, begun.closed, speaks.closed]);
   t.pass('all are closed');
 });
+
+t.test('an empty line keeps no connection open that is at rest', async (t) => {
+  const upstream = await rawUpstream(t, ({ line, write }) => write(ok(line)));
+  const s = await front(t, upstream.url, {
+    rules: `limits: { keep_alive_timeout: 100ms }\n${RULES}`,
+  });
+  const client = await dial(t, s.url);
+  await client.write(POST).answer();
+  client.write('\r\n');
+  t.equal(await client.toTheEnd(), '');
+  const other = await dial(t, s.url);
+  await other.write(POST, '\r\n\n').answer();
+  t.equal((await other.write(get('/posts')).answer())?.body, 'GET /posts', 'it is no request');
+});
+
+t.test('who sends very much behind a request is cut off, and what was asked for them ended', async (t) => {
+  const upstream = await rawUpstream(t, () => undefined);
+  const s = await front(t, upstream.url, { rules: RULES });
+  const client = await dial(t, s.url);
+  client.write(get('/pass'));
+  await until(() => upstream.seen.length === 1, 'it is asked');
+  client.write(get('/posts', `X: ${'x'.repeat(1000)}`).repeat(300));
+  await client.closed;
+  await until(() => upstream.open === 0, 'the upstream is left');
+  t.equal(s.composed.handler.active(), 0);
+});
+
+for (const more of ['', 'fast_path: off\n']) {
+  t.test(`an upgrade behind an answer that is not over ends the connection ${more}`, async (t) => {
+    const upstream = await rawUpstream(t, ({ line, write }) =>
+      (line === 'GET /pass' ? write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab') : write(ok(line))));
+    const s = await front(t, upstream.url, { rules: `${more}${RULES}` });
+    const client = await dial(t, s.url);
+    const chunked = 'POST /posts HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n';
+    await client.write(chunked).answer();
+    client.write(get('/pass'), get('/pass', 'Upgrade: websocket', 'Connection: Upgrade'));
+    await client.closed;
+    await until(() => upstream.open <= 1, 'the upstream is left');
+    t.equal(s.composed.handler.active(), 0);
+  });
+}
+
+t.test('a connection whose answer ends while all is drained is closed with it', async (t) => {
+  const held = new Barrier();
+  const upstream = await rawUpstream(t, async ({ write }) => {
+    write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab');
+    await held.pass();
+    write('cd');
+  });
+  const s = await front(t, upstream.url, { rules: `limits: { drain: 60s }\n${RULES}` });
+  const client = await dial(t, s.url);
+  client.write(get('/pass'));
+  await held.reached;
+  await client.sees('ab');
+  const closing = s.close();
+  held.open();
+  t.equal(await client.toTheEnd(), 'cd');
+  await closing;
+});

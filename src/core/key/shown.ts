@@ -23,10 +23,23 @@ const NEVER_SHOWN = new Set([
 const HARMLESS = new Set([
   'user-agent', 'traceparent', 'tracestate', 'baggage', 'x-request-id', 'x-correlation-id',
   'request-id', 'correlation-id', 'x-amzn-trace-id', 'x-cloud-trace-context', 'uber-trace-id',
-  'sentry-trace', 'x-datadog-trace-id', 'x-datadog-parent-id', 'x-datadog-sampling-priority',
+  'b3', 'sentry-trace', 'x-datadog-trace-id', 'x-datadog-parent-id', 'x-datadog-sampling-priority',
   'newrelic', 'dnt', 'upgrade-insecure-requests', 'priority', 'referer', 'from', 'purpose',
   'x-requested-with', 'x-purpose', 'sec-gpc',
 ]);
+
+/** Fields that are others in each request, and say nothing of what is asked. */
+export const PASSING: readonly string[] = [
+  'traceparent', 'tracestate', 'baggage', 'b3', 'x-b3-traceid', 'x-b3-spanid',
+  'x-b3-parentspanid', 'x-amzn-trace-id', 'x-cloud-trace-context', 'x-request-id',
+  'x-correlation-id', 'x-forwarded-for', 'x-real-ip',
+];
+
+/** Whether that is so by this rule, and of nobody's credentials, unless a `Vary` says otherwise. */
+export function letsPass(rule: Pick<ReadRule, 'headers'>, credentials: Credentials): boolean {
+  return !PASSING.some((name) =>
+    rule.headers?.includes(name) === true || isCredential(name, credentials));
+}
 
 const harmless = (name: string): boolean =>
   HARMLESS.has(name) || name.startsWith('sec-fetch-') || name.startsWith('sec-ch-') ||
