@@ -3,17 +3,18 @@
 // any doubt the read takes the way of all reads.
 import type { Entry, Key } from '../core/entry/entry.ts';
 import { reuse } from '../core/entry/reusing.ts';
+import { cacheStatus } from '../core/http/cache-status.ts';
 import { etagOf, evaluateConditional } from '../core/http/conditional.ts';
-import { currentAge } from '../core/http/freshness.ts';
-import { field, hasField, keepFields, tokens } from '../core/http/message.ts';
+import { field, type Fields, hasField, keepFields, tokens } from '../core/http/message.ts';
 import {
   type Cacheable, type Matcher, meaningOf, readRuleOf, variantKey,
 } from '../core/key/meaning.ts';
 import { letsPass, PASSING } from '../core/key/shown.ts';
 import { valid } from '../core/promise/validity.ts';
+import type { Verdict } from '../core/verdict.ts';
 import { askedOf } from './enter.ts';
 import type { Asked, Gateway, Live, Told } from './gateway.ts';
-import type { Incoming, Slot } from './ports.ts';
+import type { Answer, Incoming, Slot } from './ports.ts';
 import { given, type Reader } from './telling.ts';
 
 /** What all requests with this head mean under one configuration. */
@@ -33,13 +34,37 @@ export interface Shortcut {
   compared?: { readonly etag: string | undefined; readonly unchanged: boolean };
 }
 
-/** What an entry is given as, from and until these wall-clock milliseconds. */
-export interface Said {
+/** What an entry is given as at any time, but for its age and the rest of its freshness. */
+export interface Form {
+  /** As it was told first. */
   readonly told: Told;
+  /** Where in its fields stand the values of Age and of our Cache-Status. */
+  readonly ageAt: number;
+  readonly statusAt: number;
+  readonly dated: boolean;
+  /** As it is written by whoever sends it. */
+  written?: unknown;
+}
+
+/** What an entry is given as from and until these wall-clock milliseconds. */
+export interface Said {
+  readonly form: Form;
+  readonly age: string;
+  readonly status: string;
   readonly from: number;
   readonly until: number;
-  /** As it was last written by whoever sends it. */
+  /** Whether it was given before. */
+  given?: boolean;
   written?: unknown;
+}
+
+/** The answer of that time. */
+export function answerOf({ form, age, status }: Said): Answer {
+  const { answer } = form.told;
+  const fields = [...answer.fields];
+  fields[form.ageAt] = age;
+  fields[form.statusAt] = status;
+  return { ...answer, fields };
 }
 
 /** What was made of an entry under one configuration. */
@@ -127,7 +152,7 @@ function saidOf(gateway: Gateway, shortcut: Shortcut, at: At): Said | undefined 
   const said = made[as];
   // A wall clock that was set back makes it anew.
   if (said !== undefined && said.from <= now && now < said.until) return said;
-  const next = say(gateway, shortcut, at);
+  const next = say(gateway, shortcut, at, said?.form);
   if (next !== undefined) made[as] = next;
   return next;
 }
@@ -159,24 +184,41 @@ function has({ fields, method }: Reader, entry: Entry): boolean {
 
 const SECOND_MS = 1000;
 
-function say(gateway: Gateway, { reader, meaning }: Shortcut, at: At): Said | undefined {
+function say(
+  gateway: Gateway, shortcut: Shortcut, at: At, before: Form | undefined,
+): Said | undefined {
   const { entry, now } = at;
-  const reused = reuse(entry, meaning.rule, undefined, now);
+  const reused = reuse(entry, shortcut.meaning.rule, undefined, now);
   if (reused.kind !== 'fresh') return undefined;
-  // Said to each client by its own name for us.
-  if (LOCATIONS.some((name) => hasField(entry.fields, name))) return undefined;
-  const { ttlMs } = reused;
+  const { ageMs, ttlMs } = reused;
   const verdict = { kind: 'hit', because: 'fresh', ttlMs } as const;
-  const told = given(gateway, reader, { meaning, entry, verdict, now });
+  const form = before ?? formOf(gateway, shortcut, at, verdict);
+  if (form === undefined) return undefined;
   // Until its age, its `ttl` in Cache-Status or the Date that is added to it are others, or until
   // it is not fresh any more.
-  const ageMs = currentAge(entry, now);
-  const dated = hasField(entry.fields, 'date');
   const forMs = Math.min(
     SECOND_MS - (ageMs % SECOND_MS), Math.floor(ttlMs % SECOND_MS) + 1, ttlMs,
-    dated ? SECOND_MS : SECOND_MS - (now % SECOND_MS),
+    form.dated ? SECOND_MS : SECOND_MS - (now % SECOND_MS),
   );
-  return { told, from: now, until: now + forMs };
+  const age = String(Math.floor(ageMs / SECOND_MS));
+  return { form, age, status: cacheStatus(verdict), from: now, until: now + forMs };
+}
+
+function formOf(
+  gateway: Gateway, { reader, meaning }: Shortcut, { entry, now }: At, verdict: Verdict,
+): Form | undefined {
+  // Said to each client by its own name for us.
+  if (LOCATIONS.some((name) => hasField(entry.fields, name))) return undefined;
+  const told = given(gateway, reader, { meaning, entry, verdict, now });
+  const { fields } = told.answer;
+  const [ageAt, statusAt] = [lastOf(fields, 'Age'), lastOf(fields, 'Cache-Status')];
+  return { told, ageAt, statusAt, dated: hasField(fields, 'date') };
+}
+
+/** Where the value of our own line of this name stands. */
+function lastOf(fields: Fields, name: string): number {
+  for (let i = fields.length - 2; i >= 0; i -= 2) if (fields[i] === name) return i + 1;
+  throw new Error(`an answer from the cache without ${name}`);
 }
 
 const LOCATIONS = ['location', 'content-location'];

@@ -8,10 +8,11 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Config } from '../core/rules/config.ts';
+import { answerOf } from '../flow/shortcut.ts';
 import { Detour } from './detour.ts';
 import type { Exchange } from './exchange.ts';
 import { openFastPath } from './fast-path.ts';
-import { awaited, headOf, inTurn, replyTo } from './http1.ts';
+import { awaited, headOf, inTurn, ReplyByLines } from './http1.ts';
 import { lastWord, type Word } from './last-word.ts';
 import { openSessions, type Sessions } from './sessions.ts';
 import type { Shortcuts } from './shortcuts.ts';
@@ -64,8 +65,8 @@ export function openDoor(
     const head = response.socket === null ? undefined : headOf(request);
     const ready = head === undefined ? undefined : shortcuts.answer(head, request.socket);
     if (ready === undefined) return false;
-    const { answer } = ready.said.told;
-    const reply = replyTo(response);
+    const answer = answerOf(ready.said);
+    const reply = new ReplyByLines(response);
     reply.send(answer, answer.body as Uint8Array | undefined);
     if (request.socket.writableLength > 0) {
       reply.whenOver(sends());

@@ -27,7 +27,7 @@ export function inTurn(
 function exchangeByLines(request: IncomingMessage, response: ServerResponse): Exchange {
   return {
     fields: request.rawHeaders,
-    reply: replyTo(response),
+    reply: new ReplyByLines(response),
     incoming: (way) => incomingOf(request, response, way),
     unread: () => !request.complete,
     head: headOf(request),
@@ -112,49 +112,67 @@ function inform(response: ServerResponse, status: number, fields: Fields): void 
   response.writeEarlyHints({ ...named, link: links });
 }
 
-export function replyTo(response: ServerResponse): Reply {
-  const begin = ({ status, reason, fields }: Answer, streams: boolean): void =>
-    void response.writeHead(status, reason, sendable(fields, response, streams) as string[]);
-  return {
-    out: response,
-    get headSent() {
-      return response.headersSent;
-    },
-    get over() {
-      return response.destroyed || response.closed || response.writableEnded;
-    },
-    send(answer, body) {
-      begin(answer, false);
-      const text = body && asText(body);
-      if (text === undefined) response.end(body);
-      else response.end(text, 'latin1');
-    },
-    stream(answer) {
-      begin(answer, true);
-      // Sends the head at once, in its own bytes: `flushHeaders` would write them as UTF-8.
-      response.write('', 'latin1');
-      return true;
-    },
-    trailers(fields) {
-      const pairs: [string, string][] = [];
-      for (let i = 0; i < fields.length; i += 2) pairs.push([fields[i]!, fields[i + 1]!]);
-      response.addTrailers(pairs);
-    },
-    whenOver: (callback) => whenClosed(response, callback),
-    cutOff: () => void response.destroy(),
-    onStalled(ms, callback) {
-      const { socket } = response;
-      // Node starts this time anew with every byte that is taken; an upstream's silence is not its.
-      response.setTimeout(ms, () => {
-        if (socket !== null && socket.writableLength > 0) callback();
-      });
-      // Before Node sets the time for which an idle connection is kept.
-      response.prependOnceListener('finish', () => socket?.setTimeout(0));
-    },
-    last() {
-      response.shouldKeepAlive = false;
-    },
-  };
+// A class: an object with getters of its own has a shape of its own, which is long-lived garbage.
+export class ReplyByLines implements Reply {
+  readonly out: ServerResponse;
+
+  constructor(response: ServerResponse) {
+    this.out = response;
+  }
+
+  get headSent(): boolean {
+    return this.out.headersSent;
+  }
+
+  get over(): boolean {
+    return this.out.destroyed || this.out.closed || this.out.writableEnded;
+  }
+
+  send(answer: Answer, body: Uint8Array | undefined): void {
+    this.#begin(answer, false);
+    const text = body && asText(body);
+    if (text === undefined) this.out.end(body);
+    else this.out.end(text, 'latin1');
+  }
+
+  stream(answer: Answer): boolean {
+    this.#begin(answer, true);
+    // Sends the head at once, in its own bytes: `flushHeaders` would write them as UTF-8.
+    this.out.write('', 'latin1');
+    return true;
+  }
+
+  #begin({ status, reason, fields }: Answer, streams: boolean): void {
+    this.out.writeHead(status, reason, sendable(fields, this.out, streams) as string[]);
+  }
+
+  trailers(fields: Fields): void {
+    const pairs: [string, string][] = [];
+    for (let i = 0; i < fields.length; i += 2) pairs.push([fields[i]!, fields[i + 1]!]);
+    this.out.addTrailers(pairs);
+  }
+
+  whenOver(callback: () => void): void {
+    whenClosed(this.out, callback);
+  }
+
+  cutOff(): void {
+    this.out.destroy();
+  }
+
+  onStalled(ms: number, callback: () => void): void {
+    const { socket } = this.out;
+    // Node starts this time anew with every byte that is taken; an upstream's silence is not its.
+    this.out.setTimeout(ms, () => {
+      if (socket !== null && socket.writableLength > 0) callback();
+    });
+    // Before Node sets the time for which an idle connection is kept.
+    this.out.prependOnceListener('finish', () => socket?.setTimeout(0));
+  }
+
+  last(): void {
+    this.out.shouldKeepAlive = false;
+  }
 }
 
 /** Announces no trailers where none can follow: Node refuses such a head. */

@@ -17,7 +17,7 @@ export function exchangeByStream(
   const head = headOf(rawHeaders);
   return {
     fields: head.fields,
-    reply: replyTo(stream),
+    reply: new ReplyByStream(stream),
     incoming: (way) => incomingOf(stream, head, { peer, way }),
     // What is not read of one stream stands in no other's way.
     unread: () => false,
@@ -112,52 +112,68 @@ function inform(stream: ServerHttp2Stream, status: number, fields: Fields): void
   }
 }
 
-function replyTo(stream: ServerHttp2Stream): Reply {
-  let trailing: Fields = [];
-  const begin = ({ status, fields }: Answer, options: ServerStreamResponseOptions): void => {
+class ReplyByStream implements Reply {
+  readonly out: ServerHttp2Stream;
+  #trailing: Fields = [];
+
+  constructor(stream: ServerHttp2Stream) {
+    this.out = stream;
+  }
+
+  get headSent(): boolean {
+    return this.out.headersSent;
+  }
+
+  get over(): boolean {
+    return this.out.destroyed || this.out.closed;
+  }
+
+  send(answer: Answer, body: Uint8Array | undefined): void {
+    this.#begin(answer, { endStream: body === undefined });
+    if (body !== undefined && !this.out.writableEnded) this.out.end(body);
+  }
+
+  stream(answer: Answer): boolean {
+    const waitForTrailers = answer.trailers !== undefined;
+    if (waitForTrailers) {
+      // A host's own server would send its own.
+      this.out.removeAllListeners('wantTrailers');
+      this.out.once('wantTrailers', () => sendTrailers(this.out, this.#trailing));
+    }
+    this.#begin(answer, { waitForTrailers });
+    return !this.out.writableEnded;
+  }
+
+  #begin({ status, fields }: Answer, options: ServerStreamResponseOptions): void {
     // A 205 has no content (RFC 9110 §15.3.6): Node sends none, of whatever length it was.
     const sent = keepFields(fields, (name) => status !== 205 || name !== 'content-length');
-    respond(stream, { ':status': status, ...headersOf(sent) }, options);
-  };
-  return {
-    out: stream,
-    get headSent() {
-      return stream.headersSent;
-    },
-    get over() {
-      return stream.destroyed || stream.closed;
-    },
-    send(answer, body) {
-      begin(answer, { endStream: body === undefined });
-      if (body !== undefined && !stream.writableEnded) stream.end(body);
-    },
-    stream(answer) {
-      const waitForTrailers = answer.trailers !== undefined;
-      if (waitForTrailers) {
-        // A host's own server would send its own.
-        stream.removeAllListeners('wantTrailers');
-        stream.once('wantTrailers', () => sendTrailers(stream, trailing));
-      }
-      begin(answer, { waitForTrailers });
-      return !stream.writableEnded;
-    },
-    trailers(fields) {
-      trailing = fields;
-    },
-    whenOver: (callback) => whenClosed(stream, callback),
-    cutOff: () => stream.close(constants.NGHTTP2_INTERNAL_ERROR),
-    onStalled(ms, callback) {
-      // The time begins anew with every byte that is taken, and is over more than once where the
-      // upstream was silent before.
-      stream.on('timeout', () => {
-        if (stream.writableLength > 0) callback();
-      });
-      stream.setTimeout(ms);
-    },
-    last(because) {
-      if (because === 'draining') stream.session?.close();
-    },
-  };
+    respond(this.out, { ':status': status, ...headersOf(sent) }, options);
+  }
+
+  trailers(fields: Fields): void {
+    this.#trailing = fields;
+  }
+
+  whenOver(callback: () => void): void {
+    whenClosed(this.out, callback);
+  }
+
+  cutOff(): void {
+    this.out.close(constants.NGHTTP2_INTERNAL_ERROR);
+  }
+
+  onStalled(ms: number, callback: () => void): void {
+    // The time begins anew with every byte that is taken, and is over more than once where the
+    // upstream was silent before.
+    this.out.on('timeout', () => {
+      if (this.out.writableLength > 0) callback();
+    });
+    this.out.setTimeout(ms);
+  }
+
+  last(because: 'draining' | 'refused'): void {
+    if (because === 'draining') this.out.session?.close();
+  }
 }
 
 /** A host's server may refuse two lines of what has one value: then they go as one (§5.3). */

@@ -6,9 +6,11 @@ import { plainAddress } from '../core/http/way.ts';
 import { PASSING } from '../core/key/shown.ts';
 import type { Gateway, Told } from '../flow/gateway.ts';
 import type { Incoming } from '../flow/ports.ts';
-import { again, type Said, type Shortcut, shortcutFor } from '../flow/shortcut.ts';
+import {
+  again, type Form, type Said, type Shortcut, shortcutFor,
+} from '../flow/shortcut.ts';
 import type { HitCounter, Metrics } from './metrics.ts';
-import { asText, headText } from './wire.ts';
+import { asText, dateLine, linesOf, statusLine } from './wire.ts';
 
 /** Heads that are known: when the younger half is full, the older one is forgotten. */
 const HEADS_MAX = 65_536;
@@ -29,8 +31,6 @@ export interface Ready {
   readonly said: Said;
   readonly first: string | Uint8Array;
   readonly body: Uint8Array | undefined;
-  /** The body by itself, where it is small. */
-  readonly text: string | undefined;
 }
 
 interface Known {
@@ -160,21 +160,61 @@ export class Shortcuts {
     return found;
   }
 
+  /** What is asked for once in a second is not kept as bytes. */
   #written(said: Said): Ready | undefined {
     const written = said.written as Ready | undefined;
     if (written !== undefined) return written;
-    const { answer } = said.told;
-    // A hit's body is here, all of it.
-    const body = answer.body as Uint8Array | undefined;
     try {
-      const more = this.#options.keepAlive;
-      const head = headText(answer, { more, trailers: false, now: said.from });
-      return said.written = { said, ...pieces(head, body) };
+      const pieces = said.form.written as Pieces | undefined
+        ?? (said.form.written = piecesOf(said.form, this.#options.keepAlive));
+      const ready = put(said, pieces);
+      if (said.given === true) said.written = ready;
+      said.given = true;
+      return ready;
     } catch {
       // What cannot be sent is told by the way of all reads.
       return undefined;
     }
   }
+}
+
+/** An answer's head around what changes with time, and its body. */
+interface Pieces {
+  readonly toAge: string;
+  readonly toStatus: string;
+  readonly toDate: string;
+  readonly end: string;
+  readonly body: Uint8Array | undefined;
+  /** The body by itself, where it is small. */
+  readonly text: string | undefined;
+}
+
+/** Throws where it cannot be sent. */
+function piecesOf({ told, ageAt, statusAt }: Form, keepAlive: string): Pieces {
+  const { status, reason, fields } = told.answer;
+  // A hit's body is here, all of it.
+  const body = told.answer.body as Uint8Array | undefined;
+  // Nothing is sent in chunks, so that no trailer can follow.
+  const lines = (from: number, to: number): string => linesOf(fields.slice(from, to), 'trailer');
+  return {
+    toAge: `${statusLine(status, reason)}${lines(0, ageAt - 1)}Age: `,
+    toStatus: `\r\n${lines(ageAt + 1, statusAt - 1)}Cache-Status: `,
+    toDate: `\r\n${lines(statusAt + 1, fields.length)}`,
+    end: `${keepAlive}\r\n`,
+    body,
+    text: body && asText(body),
+  };
+}
+
+function put(said: Said, { toAge, toStatus, toDate, end, body, text }: Pieces): Ready {
+  const date = said.form.dated ? '' : dateLine(said.from);
+  const head = toAge + said.age + toStatus + said.status + toDate + date + end;
+  if (body === undefined) return { said, first: head, body };
+  if (text !== undefined) return { said, first: head + text, body: undefined };
+  // In one piece once it is sent more often.
+  const joins = said.given === true && body.byteLength <= JOINED_BYTES_MAX;
+  if (!joins) return { said, first: head, body };
+  return { said, first: Buffer.concat([Buffer.from(head, 'latin1'), body]), body: undefined };
 }
 
 /** A head without what is another in each request. */
@@ -186,12 +226,3 @@ const NAMES = PASSING.join('|');
 const SOME_PASSING = new RegExp(`\\r\\n(?:${NAMES}):`, 'i');
 const VALUE = '[\\t\\x20-\\x7e\\x80-\\xff]*';
 const ALL_PASSING = new RegExp(`(?<=\\r\\n)(?:${NAMES}):${VALUE}\\r\\n`, 'gi');
-
-function pieces(head: string, body: Uint8Array | undefined): Omit<Ready, 'said'> {
-  if (body === undefined) return { first: head, body, text: undefined };
-  const text = asText(body);
-  if (text !== undefined) return { first: head + text, body: undefined, text };
-  if (body.byteLength > JOINED_BYTES_MAX) return { first: head, body, text };
-  const first = Buffer.concat([Buffer.from(head, 'latin1'), body]);
-  return { first, body: undefined, text: undefined };
-}

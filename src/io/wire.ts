@@ -14,11 +14,16 @@ export function headText(
   { status, reason, fields }: ResponseHead,
   { more, trailers, now }: { more: string; trailers: boolean; now?: number },
 ): string {
-  if (UNSENDABLE.test(reason)) throw new TypeError('a reason that cannot be sent');
   // They are announced only where they can come.
   const lines = trailers ? linesOf(fields) : linesOf(fields, 'trailer');
   const date = hasField(fields, 'date') ? '' : dateLine(now);
-  return `HTTP/1.1 ${status} ${reason}\r\n${lines}${date}${more}\r\n`;
+  return `${statusLine(status, reason)}${lines}${date}${more}\r\n`;
+}
+
+/** Throws where it cannot be sent. */
+export function statusLine(status: number, reason: string): string {
+  if (UNSENDABLE.test(reason)) throw new TypeError('a reason that cannot be sent');
+  return `HTTP/1.1 ${status} ${reason}\r\n`;
 }
 
 /** Field lines, but for those of one name. Throws where one cannot be sent. */
@@ -36,7 +41,8 @@ export function linesOf(fields: Fields, besides?: string): string {
 let dateAt = 0;
 let dateText = '';
 
-function dateLine(now = Date.now()): string {
+/** As of this second. */
+export function dateLine(now = Date.now()): string {
   const second = now - (now % 1000);
   if (second !== dateAt) {
     dateAt = second;
