@@ -15,7 +15,7 @@ import { openFastPath } from './fast-path.ts';
 import { awaited, headOf, inTurn, ReplyByLines } from './http1.ts';
 import { lastWord, type Word } from './last-word.ts';
 import { openSessions, type Sessions } from './sessions.ts';
-import type { Shortcuts } from './shortcuts.ts';
+import type { Ready, Shortcuts } from './shortcuts.ts';
 import { isWebSocket } from './tunnel.ts';
 
 /** The listener, with what its own closing does not end. */
@@ -57,14 +57,20 @@ export function openDoor(
   };
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
     latest.set(request.socket, response);
-    if (lent(request)) response.once('close', () => fast?.answered(response));
-    else if (atOnce(request, response)) return;
-    inTurn(request, response, handler);
-  };
-  const atOnce = (request: IncomingMessage, response: ServerResponse): boolean => {
+    if (lent(request)) {
+      response.once('close', () => fast?.answered(response));
+      return inTurn(request, response, handler);
+    }
     const head = response.socket === null ? undefined : headOf(request);
     const ready = head === undefined ? undefined : shortcuts.answer(head, request.socket);
-    if (ready === undefined) return false;
+    if (ready === undefined || ready === 'drawn') {
+      return inTurn(request, response, handler, ready === 'drawn');
+    }
+    sendAtOnce(ready, request, response);
+  };
+  const sendAtOnce = (
+    ready: Ready, request: IncomingMessage, response: ServerResponse,
+  ): void => {
     const answer = answerOf(ready.said);
     const reply = new ReplyByLines(response);
     reply.send(answer, answer.body as Uint8Array | undefined);
@@ -72,7 +78,6 @@ export function openDoor(
       reply.whenOver(sends());
       reply.onStalled(limits.sendTimeoutMs, () => reply.cutOff());
     }
-    return true;
   };
   const pem = tls && {
     cert: readFileSync(tls.cert), key: readFileSync(tls.key), ALPNProtocols: ['h2', 'http/1.1'],

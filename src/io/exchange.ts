@@ -22,6 +22,8 @@ export interface Exchange {
   unread(): boolean;
   /** All bytes of the request, where they are a head that may be learnt. */
   readonly head?: string | undefined;
+  /** It was drawn for the log before its story began. */
+  readonly drawn?: boolean;
 }
 
 /** The way back. */

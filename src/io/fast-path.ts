@@ -209,7 +209,9 @@ class Connection implements Line, DetourOwner {
       if (end === 3) return this.#openHead(chunk.subarray(at), text.slice(at));
       const head = at === 0 && end === text.length ? text : text.slice(at, end);
       const ready = this.#world.shortcuts.answer(head, this.socket);
-      if (ready === undefined) return this.#send(chunk.subarray(at), head);
+      if (ready === undefined || ready === 'drawn') {
+        return this.#send(chunk.subarray(at), head, ready === 'drawn');
+      }
       at = end;
       if (this.#answer(ready)) continue;
       // Nothing more is read before this has gone.
@@ -246,13 +248,13 @@ class Connection implements Line, DetourOwner {
   }
 
   /** A request that is not answered here, from its first byte on; its head is whole. */
-  #send(chunk: Buffer, head: string): void {
+  #send(chunk: Buffer, head: string, drawn: boolean): void {
     const body = bodyBytes(head);
     if (body === undefined) return this.#handOver(chunk);
     const end = head.length + body;
     this.#state = 'away';
     if (body === 0 && head.length <= this.#world.headBytesMax) {
-      const exchange = plainExchange(head, this);
+      const exchange = plainExchange(head, { line: this, drawn });
       if (exchange !== undefined) {
         this.#waiting = chunk.subarray(end);
         this.#exchange = exchange;

@@ -88,7 +88,8 @@ async function told(parts: HandlerParts, exchange: Exchange): Promise<void> {
   metrics.request(told.pattern, told.verdict, ms);
   if (head !== undefined) shortcuts.learn(head, incoming, told);
   const { sample } = gateway.live.config.log;
-  logExchange(log, { incoming, told, delivery, ms }, () => parts.draw() < sample);
+  logExchange(log, { incoming, told, delivery, ms }, () =>
+    exchange.drawn === true || parts.draw() < sample);
 }
 
 /** A client's own id for its request, if it is one that may stand in a log. */

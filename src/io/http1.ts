@@ -16,16 +16,20 @@ export function inTurn(
   request: IncomingMessage,
   response: ServerResponse,
   handler: (exchange: Exchange) => void,
+  drawn = false,
 ): void {
   if (response.socket === null) {
-    response.once('socket', () => handler(exchangeByLines(request, response)));
+    response.once('socket', () => handler(exchangeByLines(request, response, drawn)));
     return;
   }
-  handler(exchangeByLines(request, response));
+  handler(exchangeByLines(request, response, drawn));
 }
 
-function exchangeByLines(request: IncomingMessage, response: ServerResponse): Exchange {
+function exchangeByLines(
+  request: IncomingMessage, response: ServerResponse, drawn: boolean,
+): Exchange {
   return {
+    drawn,
     fields: request.rawHeaders,
     reply: new ReplyByLines(response),
     incoming: (way) => incomingOf(request, response, way),

@@ -39,7 +39,9 @@ export function bodyBytes(head: string): number | undefined {
 const CONNECTION = ['connection', 'proxy-connection'];
 
 /** Undefined for any other; `head`: plain lines to the empty one, as latin1. */
-export function plainExchange(head: string, line: Line): PlainExchange | undefined {
+export function plainExchange(
+  head: string, { line, drawn }: { line: Line; drawn: boolean },
+): PlainExchange | undefined {
   if (!head.startsWith('GET ') && !head.startsWith('HEAD ')) return undefined;
   const [request = '', ...lines] = head.slice(0, -4).split('\r\n');
   const fields: string[] = [];
@@ -50,7 +52,7 @@ export function plainExchange(head: string, line: Line): PlainExchange | undefin
   const options = CONNECTION.flatMap((name) => tokens(field(fields, name)));
   if (options.some((option) => option !== 'keep-alive')) return undefined;
   const [method = '', target = ''] = request.split(' ');
-  return new PlainExchange({ head, method, target, fields }, line);
+  return new PlainExchange({ head, method, target, fields, drawn }, line);
 }
 
 interface Asked {
@@ -58,11 +60,13 @@ interface Asked {
   readonly method: string;
   readonly target: string;
   readonly fields: Fields;
+  readonly drawn: boolean;
 }
 
 export class PlainExchange implements Exchange, Reply {
   readonly head: string;
   readonly fields: Fields;
+  readonly drawn: boolean;
   readonly #asked: Asked;
   readonly #line: Line;
   readonly #gone = new AbortController();
@@ -81,6 +85,7 @@ export class PlainExchange implements Exchange, Reply {
     this.#line = line;
     this.head = asked.head;
     this.fields = asked.fields;
+    this.drawn = asked.drawn;
   }
 
   get reply(): Reply {

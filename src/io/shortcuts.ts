@@ -72,9 +72,12 @@ export class Shortcuts {
 
   /**
    * The answer to a request of this head, if it is a hit now: counted, its reader noted, to be sent
-   * at once. `head`: latin1, to its empty line. `peer`: who is connected.
+   * at once; or that it is drawn for the log. `head`: latin1, to its empty line. `peer`: who is
+   * connected.
    */
-  answer(head: string, peer: { readonly remoteAddress?: string | undefined }): Ready | undefined {
+  answer(
+    head: string, peer: { readonly remoteAddress?: string | undefined },
+  ): Ready | 'drawn' | undefined {
     const known = this.#find(head);
     if (known === undefined) return undefined;
     const { gateway, draining, draw } = this.#options;
@@ -83,7 +86,8 @@ export class Shortcuts {
     }
     // What is drawn for the log takes the way on which things are logged.
     const { sample } = gateway.live.config.log;
-    if (draining() || (sample > 0 && draw() < sample)) return undefined;
+    if (draining()) return undefined;
+    if (sample > 0 && draw() < sample) return 'drawn';
     const mono = performance.now();
     const said = again(gateway, known.shortcut, gateway.clock.now(), mono);
     if (said === undefined) return undefined;

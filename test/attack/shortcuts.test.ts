@@ -48,7 +48,7 @@ async function stage(
   const answer = shortcuts.answer.bind(shortcuts);
   shortcuts.answer = (head, peer) => {
     const ready = answer(head, peer);
-    atOnce = ready !== undefined;
+    atOnce = ready !== undefined && ready !== 'drawn';
     return ready;
   };
   const client = await dial(t, s.url);
@@ -220,6 +220,25 @@ t.test('each of them is counted, and drawn for the log', async (t) => {
   const all = await stage(t, { sample: 1 });
   for (let i = 0; i < 3; i += 1) t.equal((await all.ask('/posts')).atOnce, false, 'to be logged');
 });
+
+for (const more of ['', 'fast_path: off\n']) {
+  for (const drawn of [0.1, 0.9]) {
+    t.test(`each hit is drawn for the log once: ${drawn} ${more}`, async (t) => {
+      let draws = 0;
+      const { random } = Math;
+      t.teardown(() => void (Math.random = random));
+      Math.random = () => {
+        draws += 1;
+        return drawn;
+      };
+      const { ask } = await stage(t, { sample: 0.5, more });
+      await ask('/posts');
+      draws = 0;
+      for (let i = 0; i < 5; i += 1) await ask('/posts');
+      t.equal(draws, 5);
+    });
+  }
+}
 
 t.test('so many heads are known and no more', async (t) => {
   const { ask, s, client } = await stage(t);

@@ -71,7 +71,11 @@ const PHRASES: Readonly<Record<number, string>> = {
 const ALLOWED = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, QUERY';
 
 const TRY_AGAIN: ReadonlySet<string> = new Set(['store-down', 'too-many-writes']);
-const CLOSING: ReadonlySet<string> = new Set(['bad-framing', 'method-not-allowed']);
+// What another server might have read differently.
+const CLOSING: ReadonlySet<string> = new Set([
+  'bad-framing', 'bad-target', 'bad-host', 'bad-connection-field', 'bad-upgrade',
+  'method-not-allowed',
+]);
 
 export interface Problem {
   readonly status: number;
