@@ -48,7 +48,7 @@ function script(name: string, { role, file, args }: {
 }
 
 /** Each URL is asked for by name, and none pushes out another: what may be kept is kept. */
-const ROUTES = `limits: { new_variants_per_minute: 1000000000 }
+export const ROUTES = `limits: { new_variants_per_minute: 1000000000 }
 routes:
   "/fresh/*": { GET: { max_variants: 1000000000 } }
   "/slow/*":  { GET: {} }

@@ -11,6 +11,7 @@ import { crowd } from './crowd.ts';
 import { freePort, joinTheLoad, LOAD, start, stopAllBut, unfit } from './machine.ts';
 import { mixed } from './mixed.ts';
 import { everybody } from './peers.ts';
+import { profile } from './profile.ts';
 import { redis } from './redis.ts';
 import { report, type Results } from './report.ts';
 import { scale } from './scale.ts';
@@ -31,7 +32,7 @@ const full = values.only === undefined;
 const CHAPTERS: ReadonlyMap<string, (bench: Bench) => Promise<Section>> = new Map([
   ...SCENARIOS.map((scenario) =>
     [scenario.name, (bench: Bench) => side(bench, scenario)] as const),
-  ['crowd', crowd], ['write', write], ['mixed', mixed], ['scale', scale],
+  ['crowd', crowd], ['write', write], ['mixed', mixed], ['scale', scale], ['profile', profile],
 ]);
 
 const names = values.only?.split(',') ?? [...CHAPTERS.keys()];

@@ -108,7 +108,7 @@ async function allocated({ gateway }: Stage): Promise<number> {
 
 for (const [name, more, most] of [
   ['on the socket', '', 3000],
-  ['by Node’s server', 'fast_path: off', 16_000],
+  ['by Node’s server', 'fast_path: off', 15_000],
 ] as const) {
   t.test(`a hit ${name}: so many bytes allocated, and nobody else asked`, async (t) => {
     const here = await stage(t, more);

@@ -5,7 +5,7 @@ import { Writable } from 'node:stream';
 import { field, type Fields, hasField, tokens } from '../core/http/message.ts';
 import type { Answer, Incoming } from '../flow/ports.ts';
 import { connected, type Exchange, hintsOf, type Reply, type Way } from './exchange.ts';
-import { asText, headText, linesOf } from './wire.ts';
+import { asText, headText, linesOf, ownText } from './wire.ts';
 
 /** The connection, as an exchange on it sees it. */
 export interface Line {
@@ -47,12 +47,14 @@ export function plainExchange(
   const fields: string[] = [];
   for (const text of lines) {
     const colon = text.indexOf(':');
-    fields.push(text.slice(0, colon), text.slice(colon + 1).replace(/^[\t ]+|[\t ]+$/g, ''));
+    const value = text.slice(colon + 1).replace(/^[\t ]+|[\t ]+$/g, '');
+    // They may be kept for longer than their head.
+    fields.push(ownText(text.slice(0, colon)), ownText(value));
   }
   const options = CONNECTION.flatMap((name) => tokens(field(fields, name)));
   if (options.some((option) => option !== 'keep-alive')) return undefined;
   const [method = '', target = ''] = request.split(' ');
-  return new PlainExchange({ head, method, target, fields, drawn }, line);
+  return new PlainExchange({ head, method, target: ownText(target), fields, drawn }, line);
 }
 
 interface Asked {

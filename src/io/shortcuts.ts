@@ -10,7 +10,7 @@ import {
   again, type Form, type Said, type Shortcut, shortcutFor,
 } from '../flow/shortcut.ts';
 import type { HitCounter, Metrics } from './metrics.ts';
-import { asText, dateLine, linesOf, statusLine } from './wire.ts';
+import { asText, dateLine, linesOf, ownText, statusLine } from './wire.ts';
 
 /** Heads that are known: when the younger half is full, the older one is forgotten. */
 const HEADS_MAX = 65_536;
@@ -111,7 +111,7 @@ export class Shortcuts {
     if (before?.live === gateway.live && before.trusted === incoming.peerTrusted) return;
     const shortcut = shortcutFor(gateway, incoming);
     if (shortcut === undefined) return;
-    const key = shortcut.strips ? plain(head) : head;
+    const key = ownText(shortcut.strips ? plain(head) : head);
     this.#keep(key, { shortcut: this.#shared(shortcut), counter: metrics.hits(pattern) });
   }
 

@@ -56,6 +56,15 @@ export function keepAliveLines(ms: number): string {
   return `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(ms / 1000)}\r\n`;
 }
 
+/** V8's own bound: what is cut out of a longer text keeps all of that alive. */
+const CUT_LENGTH_MIN = 13;
+
+/** The same text, of latin1, that keeps no other alive. */
+export function ownText(text: string): string {
+  if (text.length < CUT_LENGTH_MIN) return text;
+  return Buffer.from(text, 'latin1').toString('latin1');
+}
+
 /** Up to here a body is sent as a text, in one piece with its head. */
 const TEXT_BYTES_MAX = 4096;
 
