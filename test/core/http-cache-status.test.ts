@@ -105,6 +105,7 @@ t.test('a problem says when to try again, what is allowed, and if it hangs up', 
     'a write must not be invited again');
   t.notOk(problem('touch-unconfirmed').fields.includes('Retry-After'));
   t.equal(problem('bad-framing').close, true);
-  t.equal(problem('bad-host').close, false);
+  t.equal(problem('bad-host').close, true);
+  t.equal(problem('unknown-host').close, false);
   t.same([problem('internal', { status: 503 }).status], [503]);
 });
