@@ -1,6 +1,6 @@
 // Hits that are answered at once: a bounded memory from the bytes of a request's head to what they
 // mean, and answers as the bytes that are sent, made once in a second. A head is learnt only from a
-// request that Node's parser read as a whole and that was a hit on the way of all reads.
+// request that was read whole, with nothing behind its head, and was a hit on the way of all reads.
 import type { Fields } from '../core/http/message.ts';
 import { plainAddress } from '../core/http/way.ts';
 import { PASSING } from '../core/key/shown.ts';

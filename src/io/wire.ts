@@ -1,10 +1,10 @@
 // Answers as the bytes of HTTP/1, one character a byte, in the words and the order of Node's own
 // server. Nothing that would split an answer in two gets through.
+import { isToken } from '../core/http/list.ts';
 import { type Fields, hasField, type ResponseHead } from '../core/http/message.ts';
 
 // RFC 9110 §5.5: visible characters, obs-text, space and tab.
 const UNSENDABLE = /[^\t\x20-\x7e\x80-\xff]/;
-const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /**
  * A head to its empty line. `more`: lines about the connection; `trailers`: whether some may
@@ -32,7 +32,7 @@ export function linesOf(fields: Fields, besides?: string): string {
   for (let i = 0; i < fields.length; i += 2) {
     const [name, value] = [fields[i]!, fields[i + 1]!];
     if (besides !== undefined && name.toLowerCase() === besides) continue;
-    if (!NAME.test(name) || UNSENDABLE.test(value)) throw new TypeError('a field of no such form');
+    if (!isToken(name) || UNSENDABLE.test(value)) throw new TypeError('a field of no such form');
     lines += `${name}: ${value}\r\n`;
   }
   return lines;
