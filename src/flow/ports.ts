@@ -136,6 +136,11 @@ export interface Touch {
 /** Epochs, touches and intents: promise.md's control part. Safe to repeat, late or reordered. */
 export interface Control {
   look(tags: readonly string[]): Known | Promise<Known>;
+  /**
+   * The same object for as long as every look is answered as before; undefined where one has to
+   * look.
+   */
+  mark?(): object | undefined;
   intend(id: string, tags: readonly string[]): Promise<Said>;
   /** The write was not applied. */
   abandon(id: string): Promise<Said>;
@@ -144,8 +149,13 @@ export interface Control {
 
 /** An entry in memory, with a place for what is made of it. */
 export interface Slot {
-  readonly kept: Kept;
+  /** Undefined once it stands there no more. */
+  readonly kept: Kept | undefined;
   made?: unknown;
+  /** It may be held by whoever found it, since it says when it stands there no more. */
+  readonly lasts: boolean;
+  /** `kept`, as if its key had been asked for. */
+  again(): Kept | undefined;
 }
 
 /** Where entries stand. Losing one is harmless; an older `asOf` never replaces a newer one. */

@@ -10,6 +10,7 @@ import {
   type Cacheable, type Matcher, meaningOf, readRuleOf, variantKey,
 } from '../core/key/meaning.ts';
 import { letsPass, PASSING } from '../core/key/shown.ts';
+import type { Use } from '../core/plan/ledger.ts';
 import { valid } from '../core/promise/validity.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { askedOf } from './enter.ts';
@@ -28,10 +29,13 @@ export interface Shortcut {
   readonly meaning: Cacheable;
   /** It names a version that it has. */
   readonly conditional: boolean;
-  /** Where the answers vary: the key among them, by the names that a marker said. */
-  variant?: { readonly names: readonly string[]; readonly key: Key };
+  /** Where the answer stood, and the marker that told of it where the answers vary. */
+  slot: Slot | undefined;
+  marker: Slot | undefined;
+  /** The key of a variant, by the names that a marker said. */
+  variant: { readonly names: readonly string[]; readonly key: Key } | undefined;
   /** Whether the version that it has is the one with this entity tag. */
-  compared?: { readonly etag: string | undefined; readonly unchanged: boolean };
+  compared: { readonly etag: string | undefined; readonly unchanged: boolean } | undefined;
 }
 
 /** What an entry is given as at any time, but for its age and the rest of its freshness. */
@@ -53,9 +57,10 @@ export interface Said {
   readonly status: string;
   readonly from: number;
   readonly until: number;
-  /** Whether it was given before. */
-  given?: boolean;
-  written?: unknown;
+  /** How often it was given. */
+  given: number;
+  /** As it is sent. */
+  written: unknown;
 }
 
 /** The answer of that time. */
@@ -71,9 +76,12 @@ export function answerOf({ form, age, status }: Said): Answer {
 interface Made {
   readonly live: Live;
   readonly etag: string | undefined;
-  whole?: Said;
-  head?: Said;
-  unchanged?: Said;
+  /** By all that was known while this was the mark, it is valid. */
+  validAt: object | undefined;
+  use: Use | undefined;
+  whole: Said | undefined;
+  head: Said | undefined;
+  unchanged: Said | undefined;
 }
 
 // These make an answer depend on more than the head, or on the moment.
@@ -104,7 +112,10 @@ export function shortcutFor(gateway: Gateway, incoming: Incoming): Shortcut | un
   if (meaning.kind === 'pass' || meaning.asking !== 'none') return undefined;
   const { target, path, query } = asked;
   const reader = { method, fields, scheme, authority, target, path, query };
-  return { live, reader, strips, trusted: incoming.peerTrusted, meaning, conditional };
+  return {
+    live, reader, strips, trusted: incoming.peerTrusted, meaning, conditional, slot: undefined,
+    marker: undefined, variant: undefined, compared: undefined,
+  };
 }
 
 /** The answer that may be given now, at once and without asking anybody; the reader is noted. */
@@ -115,39 +126,65 @@ export function again(
   if (gateway.live !== shortcut.live || gateway.mode !== 'on') return undefined;
   // Answers that tell queries apart by less than all of them are found by another key.
   if (gateway.searches.apply(meaning) !== meaning) return undefined;
-  const slot = slotOf(gateway, shortcut);
-  if (slot === undefined || slot.kept.kind === 'vary') return undefined;
-  const entry = slot.kept;
-  const known = gateway.store.control.look(entry.tags);
-  if (known instanceof Promise || known.kind === 'unknown') return undefined;
-  if (valid(entry, known).kind !== 'valid') return undefined;
-  const said = saidOf(gateway, shortcut, { slot, entry, now });
-  if (said !== undefined) gateway.ledger.read(entry, meaning, mono);
+  const slot = stillThere(shortcut) ?? find(gateway, shortcut);
+  const entry = slot?.kept;
+  if (slot === undefined || entry?.kind !== 'answer') return undefined;
+  const made = madeOf(slot, entry, shortcut.live);
+  if (!isValid(gateway, entry, made)) return undefined;
+  const said = saidOf(gateway, shortcut, { entry, made, now });
+  if (said !== undefined) made.use = gateway.ledger.read(entry, meaning, mono, made.use);
   return said;
 }
 
-function slotOf(gateway: Gateway, shortcut: Shortcut): Slot | undefined {
+/** Where it was the last time. */
+function stillThere({ slot, marker }: Shortcut): Slot | undefined {
+  if (slot === undefined) return undefined;
+  if (marker !== undefined && marker.again() === undefined) return undefined;
+  return slot.again() === undefined ? undefined : slot;
+}
+
+function find(gateway: Gateway, shortcut: Shortcut): Slot | undefined {
   const { entries } = gateway.store;
   const { meaning } = shortcut;
-  const slot = entries.slot?.(meaning.key);
-  if (slot?.kept.kind !== 'vary') return slot;
-  const { names } = slot.kept;
+  shortcut.marker = undefined;
+  const found = entries.slot?.(meaning.key);
+  if (found?.kept?.kind !== 'vary') return hold(shortcut, found);
+  const { names } = found.kept;
   if (names.some((name) => PASSING.includes(name))) return undefined;
   if (shortcut.variant?.names !== names) {
     shortcut.variant = { names, key: variantKey(meaning.key, names, meaning.telling) };
   }
-  return entries.slot?.(shortcut.variant.key);
+  const variant = hold(shortcut, entries.slot?.(shortcut.variant.key));
+  // Without its marker nobody says any more that it is the one.
+  if (found.lasts) shortcut.marker = found;
+  else shortcut.slot = undefined;
+  return variant;
+}
+
+function hold(shortcut: Shortcut, slot: Slot | undefined): Slot | undefined {
+  shortcut.slot = slot?.lasts === true ? slot : undefined;
+  return slot;
+}
+
+/** By the rule, or as it was while nothing has been touched since. */
+function isValid({ store: { control } }: Gateway, entry: Entry, made: Made): boolean {
+  const mark = control.mark?.();
+  if (mark !== undefined && made.validAt === mark) return true;
+  const known = control.look(entry.tags);
+  if (known instanceof Promise || known.kind === 'unknown') return false;
+  if (valid(entry, known).kind !== 'valid') return false;
+  made.validAt = mark;
+  return true;
 }
 
 interface At {
-  readonly slot: Slot;
   readonly entry: Entry;
+  readonly made: Made;
   readonly now: number;
 }
 
 function saidOf(gateway: Gateway, shortcut: Shortcut, at: At): Said | undefined {
-  const { slot, entry, now } = at;
-  const made = madeOf(slot, entry, shortcut.live);
+  const { entry, made, now } = at;
   const as = shapeFor(shortcut, entry, made);
   const said = made[as];
   // A wall clock that was set back makes it anew.
@@ -160,7 +197,10 @@ function saidOf(gateway: Gateway, shortcut: Shortcut, at: At): Said | undefined 
 function madeOf(slot: Slot, entry: Entry, live: Live): Made {
   const made = slot.made as Made | undefined;
   if (made?.live === live) return made;
-  const next: Made = { live, etag: etagOf(entry.fields) };
+  const next: Made = {
+    live, etag: etagOf(entry.fields), validAt: undefined, use: undefined, whole: undefined,
+    head: undefined, unchanged: undefined,
+  };
   slot.made = next;
   return next;
 }
@@ -201,7 +241,8 @@ function say(
     form.dated ? SECOND_MS : SECOND_MS - (now % SECOND_MS),
   );
   const age = String(Math.floor(ageMs / SECOND_MS));
-  return { form, age, status: cacheStatus(verdict), from: now, until: now + forMs };
+  const status = cacheStatus(verdict);
+  return { form, age, status, from: now, until: now + forMs, given: 0, written: undefined };
 }
 
 function formOf(

@@ -120,6 +120,7 @@ export function guarded(control: Control, remembered: { readonly pending: boolea
       const known = control.look(tags);
       return known instanceof Promise ? known.then(trusted) : trusted(known);
     },
+    mark: () => (remembered.pending ? undefined : control.mark?.()),
     intend: (id, tags) => control.intend(id, tags),
     abandon: (id) => control.abandon(id),
     touch: (touch) => control.touch(touch),

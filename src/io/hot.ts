@@ -8,9 +8,26 @@ import { COPIED_MAX } from './bodies.ts';
 import { Ghosts } from './ghosts.ts';
 import { hashOf } from './key-index.ts';
 
-interface HotSlot extends Slot {
-  at: number;
+class HotSlot implements Slot {
+  kept: Kept | undefined;
+  readonly key: Key;
+  made: unknown = undefined;
+  readonly lasts = true;
+  at = 0;
+  /** How often it was asked for since the hand passed, or since its trial began. */
+  used = 0;
   readonly bytes: number;
+
+  constructor(kept: Kept, bytes: number) {
+    this.kept = kept;
+    this.key = kept.key;
+    this.bytes = bytes;
+  }
+
+  again(): Kept | undefined {
+    if (this.used < USED_MAX) this.used += 1;
+    return this.kept;
+  }
 }
 
 const COUNT_MAX = 16_384;
@@ -25,7 +42,7 @@ const SLOT_BYTES = 2048;
 const TEXT_FACTOR = 2;
 // The body itself, and twice as much for what is made of it.
 const BODY_FACTOR = 3;
-const PLACE_BYTES = 9;
+const PLACE_BYTES = 8;
 const SLOT_SHARE = 4;
 
 export class HotEntries {
@@ -35,8 +52,6 @@ export class HotEntries {
   /** Those on trial have the first places, each the one that its hash says. */
   readonly #slots: (HotSlot | undefined)[];
   readonly #trials: number;
-  /** How often each was asked for since the hand passed, or since its trial began. */
-  readonly #used: Uint8Array;
   /** Who was on trial and not asked for again. */
   readonly #tried: Ghosts;
   /** How many came again after their trial. */
@@ -52,14 +67,13 @@ export class HotEntries {
     this.#trials = 2 ** Math.floor(Math.log2(trials));
     this.#tried = new Ghosts(count * 2);
     this.#slots = new Array<HotSlot | undefined>(count).fill(undefined);
-    this.#used = new Uint8Array(count);
     this.#hand = this.#trials;
     this.bytes = count * PLACE_BYTES + this.#tried.bytes;
   }
 
   get(key: Key): Slot | undefined {
     const slot = this.#find(key);
-    if (slot !== undefined && this.#used[slot.at]! < USED_MAX) this.#used[slot.at]! += 1;
+    slot?.again();
     return slot;
   }
 
@@ -67,7 +81,7 @@ export class HotEntries {
     const stays = this.#byKey.get(key);
     if (stays !== undefined) return stays;
     const slot = this.#slots[hashOf(key) & (this.#trials - 1)];
-    return slot?.kept.key === key ? slot : undefined;
+    return slot?.key === key ? slot : undefined;
   }
 
   /** Bytes of a slot, with so many of text. */
@@ -80,20 +94,21 @@ export class HotEntries {
   add(kept: Kept, bytes: number): Slot | undefined {
     if (bytes * SLOT_SHARE > this.#bytesMax) return undefined;
     const hash = hashOf(kept.key);
-    const stays = this.#mayStay(hash);
+    const stays = this.#mayStay(hash, bytes);
     const trial = hash & (this.#trials - 1);
     if (!stays) this.#endTrial(trial);
     this.#makeRoom(bytes);
-    const slot: HotSlot = { kept, made: undefined, at: stays ? this.#freePlace() : trial, bytes };
-    this.#put(slot);
+    const slot = new HotSlot(kept, bytes);
+    this.#put(slot, stays ? this.#freePlace() : trial);
     this.size += 1;
     this.bytes += bytes;
     return slot;
   }
 
-  /** Where more come again than there are places for, those that stay do not change too often. */
-  #mayStay(hash: number): boolean {
+  /** Where more come again than there is room for, those that stay do not change too often. */
+  #mayStay(hash: number, bytes: number): boolean {
     if (!this.#tried.has(hash)) return false;
+    if (this.#slots[this.#hand] === undefined && this.bytes + bytes <= this.#bytesMax) return true;
     this.#returned += 1;
     return this.#returned % STAYING === 0;
   }
@@ -102,13 +117,12 @@ export class HotEntries {
   #endTrial(at: number): void {
     const slot = this.#slots[at];
     if (slot === undefined) return;
-    if (this.#used[at] === 0) {
-      this.#tried.add(hashOf(slot.kept.key));
+    if (slot.used === 0) {
+      this.#tried.add(hashOf(slot.key));
       this.#remove(slot);
     } else {
       this.#slots[at] = undefined;
-      slot.at = this.#freePlace();
-      this.#put(slot);
+      this.#put(slot, this.#freePlace());
     }
   }
 
@@ -127,17 +141,18 @@ export class HotEntries {
     return at;
   }
 
-  #put(slot: HotSlot): void {
-    this.#slots[slot.at] = slot;
-    this.#used[slot.at] = 0;
-    if (slot.at >= this.#trials) this.#byKey.set(slot.kept.key, slot);
+  #put(slot: HotSlot, at: number): void {
+    this.#slots[at] = slot;
+    slot.at = at;
+    slot.used = 0;
+    if (at >= this.#trials) this.#byKey.set(slot.key, slot);
   }
 
   /** Whether it was asked for, which counts once less from now on. */
   spend(key: Key): boolean {
     const slot = this.#find(key);
-    if (slot === undefined || this.#used[slot.at] === 0) return false;
-    this.#used[slot.at]! -= 1;
+    if (slot === undefined || slot.used === 0) return false;
+    slot.used -= 1;
     return true;
   }
 
@@ -156,8 +171,8 @@ export class HotEntries {
   /** Whom the hand points at goes, if it was not asked for; otherwise the hand goes on. */
   #turn(): void {
     const slot = this.#slots[this.#hand];
-    if (slot !== undefined && this.#used[this.#hand] === 0) return this.#remove(slot);
-    if (slot !== undefined) this.#used[this.#hand]! -= 1;
+    if (slot?.used === 0) return this.#remove(slot);
+    if (slot !== undefined) slot.used -= 1;
     this.#step();
   }
 
@@ -166,10 +181,13 @@ export class HotEntries {
     if (this.#hand === this.#slots.length) this.#hand = this.#trials;
   }
 
-  #remove({ kept, at, bytes }: HotSlot): void {
-    if (at >= this.#trials) this.#byKey.delete(kept.key);
-    this.#slots[at] = undefined;
+  #remove(slot: HotSlot): void {
+    if (slot.at >= this.#trials) this.#byKey.delete(slot.key);
+    this.#slots[slot.at] = undefined;
     this.size -= 1;
-    this.bytes -= bytes;
+    this.bytes -= slot.bytes;
+    // Whoever holds it shall find that, and keep nothing of it alive.
+    slot.kept = undefined;
+    slot.made = undefined;
   }
 }

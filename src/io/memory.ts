@@ -43,7 +43,7 @@ export function memoryEntries({ bytes: bound }: { readonly bytes: number }): Mem
     records.mark(place, Math.min(USED_MAX, records.usedAt(place) + 1), true);
     const bytes = hot.bytesOf(kept, records.word(place, TEXT));
     const slot = hot.add(kept, bytes);
-    if (slot === undefined) return { kept };
+    if (slot === undefined) return { kept, lasts: false, again: () => kept };
     admission.make(0);
     return slot;
   }
@@ -96,6 +96,7 @@ export function memoryStore(options: MemoryOptions): Store & { readonly entries:
     Promise.resolve({ kind: 'said', epoch: state.epoch, seq });
   const control: Control = {
     look: (tags) => ({ kind: 'known', ...state.look(tags) }),
+    mark: () => state.mark,
     intend: () => said(state.seq),
     abandon(id) {
       state.release(id);

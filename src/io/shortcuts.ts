@@ -23,6 +23,9 @@ const SHORTCUT_BYTES = 1200;
 /** Field lists that are shared. */
 const LISTS_MAX = 4096;
 
+/** What is given more often than that in its second is kept as it is sent. */
+const OFTEN = 8;
+
 /** Up to here head and body are one piece. */
 const JOINED_BYTES_MAX = 16 * 1024;
 
@@ -172,8 +175,8 @@ export class Shortcuts {
       const pieces = said.form.written as Pieces | undefined
         ?? (said.form.written = piecesOf(said.form, this.#options.keepAlive));
       const ready = put(said, pieces);
-      if (said.given === true) said.written = ready;
-      said.given = true;
+      said.given += 1;
+      if (said.given > OFTEN) said.written = ready;
       return ready;
     } catch {
       // What cannot be sent is told by the way of all reads.
@@ -216,7 +219,7 @@ function put(said: Said, { toAge, toStatus, toDate, end, body, text }: Pieces): 
   if (body === undefined) return { said, first: head, body };
   if (text !== undefined) return { said, first: head + text, body: undefined };
   // In one piece once it is sent more often.
-  const joins = said.given === true && body.byteLength <= JOINED_BYTES_MAX;
+  const joins = said.given >= OFTEN && body.byteLength <= JOINED_BYTES_MAX;
   if (!joins) return { said, first: head, body };
   return { said, first: Buffer.concat([Buffer.from(head, 'latin1'), body]), body: undefined };
 }

@@ -35,6 +35,32 @@ void t.test('a tag that was never touched counts as touched at the floor', (t) =
   t.end();
 });
 
+void t.test('the mark is another whenever any look may be answered otherwise', (t) => {
+  const control = state();
+  const steps = [
+    () => control.touch(done('a')),
+    () => control.touch({ tags: ['b'], intent: 'w', then: 'unknown' }),
+    () => control.touch({ tags: ['b'], intent: 'w', then: 'settling' }),
+    () => control.release('w'),
+    () => control.touch({ tags: 'everything', intent: 'v', then: 'unknown' }),
+    () => control.release('v'),
+  ];
+  const marks = new Set([control.mark]);
+  for (const step of steps) {
+    step();
+    marks.add(control.mark);
+    t.equal(control.mark, control.mark);
+  }
+  t.equal(marks.size, 1 + steps.length);
+  control.look(['a']);
+  control.release('nobody');
+  t.ok(marks.has(control.mark), 'nothing has changed');
+  const known = { seq: 9, floor: 0, touched: new Map<string, number>(), held: [] };
+  const later = new Touches(E, { touched: 100 }, known);
+  t.notOk(marks.has(later.mark), 'nor is it that of another who knows of the same epoch');
+  t.end();
+});
+
 void t.test('touches over the bound are forgotten, the oldest half, under a raised floor', (t) => {
   const control = state(4);
   for (const tag of ['a', 'b', 'c', 'd']) control.touch(done(tag));

@@ -187,12 +187,15 @@ t.test('nothing of the store is trusted while anything is remembered', async (t)
   };
   let said: Known = known;
   const control: Control = {
-    look: () => said, intend: say('intend'), abandon: say('abandon'), touch: say('touch'),
+    look: () => said, mark: () => known, intend: say('intend'), abandon: say('abandon'),
+    touch: say('touch'),
   };
   const remembered = new Remembered(10);
   const guard = guarded(control, remembered);
   t.same(guard.look([]), known);
+  t.equal(guard.mark?.(), known);
   remembered.add(['a']);
+  t.equal(guard.mark?.(), undefined, 'one has to look');
   t.same(guard.look(['b']), { kind: 'unknown', because: 'store-joining' });
   said = { kind: 'unknown', because: 'store-down' };
   t.same(guard.look(['b']), said, 'a store that is down is told as such');

@@ -145,10 +145,31 @@ void t.test('a slot is the same as long as its entry is', (t) => {
   t.equal(entries.get(one.key), slot.kept);
   const newer = { ...one, asOf: 2 as Entry['asOf'] };
   entries.put(newer);
-  t.strictSame(entries.slot(one.key), { ...entries.slot(one.key), kept: newer, made: undefined });
+  t.same([slot.kept, slot.made, slot.again()].filter(Boolean), [], 'whoever holds the old one is told');
+  t.strictSame(entries.slot(one.key)!.again(), newer);
+  t.equal(entries.slot(one.key)!.made, undefined);
   entries.slot(one.key)!.made = 'another';
   entries.put(one);
   t.equal(entries.slot(one.key)!.made, 'another', 'what is ignored changes nothing');
+  t.end();
+});
+
+void t.test('a slot may be held if it says when its entry stands there no more', (t) => {
+  const entries = memoryEntries({ bytes: 1_000_000 });
+  const large: Entry = { ...numbered(1), tags: [`/${'x'.repeat(80_000)}`] };
+  entries.put(large);
+  t.strictSame(entries.slot(large.key)!.kept, large);
+  t.notOk(entries.slot(large.key)!.lasts, 'too large to be held');
+  const first = numbered(2);
+  entries.put(first);
+  const slot = entries.slot(first.key)!;
+  t.ok(slot.lasts);
+  for (let n = 3; n < 20_000; n += 1) {
+    entries.put(numbered(n));
+    entries.get(numbered(n).key);
+  }
+  t.equal(entries.get(first.key), undefined);
+  t.equal(slot.again(), undefined, 'others took its place');
   t.end();
 });
 

@@ -18,6 +18,8 @@ export interface Use {
   receivedAt: number;
   /** The last time that those under its tags were looked through. */
   lookedAt?: number;
+  /** It is known here no more. */
+  forgotten?: boolean;
 }
 
 /** What a use costs beside its texts and its content, in bytes. */
@@ -74,12 +76,15 @@ export class Ledger {
     return this.#uses.get(key);
   }
 
-  /** A reader was given this entry. */
-  read(entry: Entry, meaning: Cacheable, mono: number): void {
-    let use = this.#uses.get(entry.key);
+  /** A reader was given this entry. `before`: its use as of the last time, where that is known. */
+  read(entry: Entry, meaning: Cacheable, mono: number, before?: Use): Use {
+    let use = before?.forgotten === false ? before : this.#uses.get(entry.key);
     if (use === undefined) {
       const { key, tags, fetchMs, receivedAt } = entry;
-      use = { key, meaning: nobodys(meaning), tags, hits: 0, readAt: mono, fetchMs, receivedAt };
+      use = {
+        key, meaning: nobodys(meaning), tags, hits: 0, readAt: mono, fetchMs, receivedAt,
+        lookedAt: 0, forgotten: false,
+      };
       this.#add(use);
     } else if (use.receivedAt !== entry.receivedAt || !same(use.tags, entry.tags)) {
       this.#retag(use, entry);
@@ -92,6 +97,7 @@ export class Ledger {
       this.#bytes += bytesOf(use);
     }
     use.readAt = mono;
+    return use;
   }
 
   /**
@@ -119,6 +125,7 @@ export class Ledger {
   forget(key: Key): void {
     const use = this.#uses.get(key);
     if (use === undefined) return;
+    use.forgotten = true;
     this.#uses.delete(key);
     this.#bytes -= bytesOf(use);
     this.#count(use, -1);

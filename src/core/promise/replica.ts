@@ -59,6 +59,11 @@ export class Replica {
     return this.#live?.seq;
   }
 
+  /** Of what it looks into, as long as that stays the same; undefined where it is not live. */
+  get mark(): object | undefined {
+    return this.#live?.mark;
+  }
+
   /** Only of one that is live. */
   look(tags: readonly string[]): Looked {
     return this.#live!.look(tags);

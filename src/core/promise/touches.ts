@@ -44,6 +44,7 @@ export class Touches {
   /** Tag to the ids that hold it: named, never counted, so that repeating a step is harmless. */
   readonly #holders = new Map<string, Set<string>>();
   readonly #holdersOfEverything = new Set<string>();
+  #mark: object = {};
 
   constructor(epoch: Epoch, limits: { readonly touched: number }, from?: Snapshot) {
     this.epoch = epoch;
@@ -59,6 +60,11 @@ export class Touches {
 
   get seq(): Seq {
     return this.#seq as Seq;
+  }
+
+  /** The same object for as long as every look is answered as before. */
+  get mark(): object {
+    return this.#mark;
   }
 
   /** How much is remembered, for those who count. */
@@ -78,6 +84,7 @@ export class Touches {
 
   touch({ tags, intent, then }: TouchStep): Seq {
     this.#seq += 1;
+    this.#mark = {};
     if (tags === 'everything') {
       this.#touched.clear();
       this.#floor = this.#seq;
@@ -96,6 +103,7 @@ export class Touches {
   release(id: string): void {
     const tags = this.#held.get(id);
     if (tags === undefined) return;
+    this.#mark = {};
     this.#held.delete(id);
     this.#holdersOfEverything.delete(id);
     if (tags === 'everything') return;

@@ -29,6 +29,7 @@ export function joinFleet(options: FleetOptions): Fleet {
   return {
     control: {
       look: (tags) => look(member, tags),
+      mark: () => (member.trouble() === undefined ? member.mark : undefined),
       intend: (id, tags) => intend(member, options, id, tags),
       abandon: (id) => abandon(member, options, id),
       touch: (touch) => touchThrough(member, options, touch),

@@ -39,6 +39,10 @@ export class Knowledge {
     return this.lease.holds(now);
   }
 
+  get mark(): object | undefined {
+    return this.#replica.mark;
+  }
+
   look(tags: readonly string[]): Looked {
     return this.#replica.look(tags);
   }

@@ -115,6 +115,11 @@ export class Member {
   }
 
   /** Only where there is no trouble. */
+  get mark(): object | undefined {
+    return this.#knowledge.mark;
+  }
+
+  /** Only where there is no trouble. */
   look(tags: readonly string[]): Looked {
     return this.#knowledge.look(tags);
   }
