@@ -145,7 +145,8 @@ void t.test('a slot is the same as long as its entry is', (t) => {
   t.equal(entries.get(one.key), slot.kept);
   const newer = { ...one, asOf: 2 as Entry['asOf'] };
   entries.put(newer);
-  t.same([slot.kept, slot.made, slot.again()].filter(Boolean), [], 'whoever holds the old one is told');
+  const held = [slot.kept, slot.made, slot.again()].filter(Boolean);
+  t.same(held, [], 'whoever holds the old one is told');
   t.strictSame(entries.slot(one.key)!.again(), newer);
   t.equal(entries.slot(one.key)!.made, undefined);
   entries.slot(one.key)!.made = 'another';
