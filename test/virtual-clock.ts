@@ -33,6 +33,10 @@ export class VirtualClock implements Clock {
     return () => void this.#timers.delete(timer);
   }
 
+  soon(callback: () => void): void {
+    queueMicrotask(callback);
+  }
+
   /** How many callbacks are still to come. */
   get waiting(): number {
     return this.#timers.size;

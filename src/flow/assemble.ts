@@ -46,6 +46,7 @@ export function assemble({ live, clock, upstream, store, ear, newId }: World): G
       run: (use, cause) => refreshOne(gateway, use, cause),
       backlog: (waiting, running) => ear.backlog(waiting, running),
       runningMax: config.limits.refreshConcurrency,
+      soon: (callback) => clock.soon(callback),
     }),
     uncacheable: new Lately<Key>(clock, { forMs: UNCACHEABLE_FOR_MS, keysMax: KEYS_REMEMBERED }),
     newVariants: new Lately<string>(clock, { forMs: 60_000, keysMax: KEYS_REMEMBERED }),

@@ -61,6 +61,8 @@ export interface Clock {
   mono(): number;
   /** Calls back after `ms`; the returned function takes it back. */
   after(ms: number, callback: () => void): () => void;
+  /** Calls back when what is at hand has been done. */
+  soon(callback: () => void): void;
 }
 
 /** What the upstream is asked. */

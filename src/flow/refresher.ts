@@ -10,11 +10,18 @@ const WAITING_MAX = 10_000;
 const BACKLOG_PER_FETCH = 4;
 const FETCHES_MIN = 4;
 
+interface Order {
+  readonly uses: readonly Use[];
+  readonly cause: FetchCause;
+  /** How many of them have not been tried yet. */
+  left: number;
+  readonly finish: () => void;
+}
+
 interface Waiting {
   readonly use: Use;
   readonly cause: FetchCause;
-  readonly done: Promise<void>;
-  readonly finish: () => void;
+  readonly orders: Order[];
 }
 
 export class Refresher {
@@ -24,16 +31,21 @@ export class Refresher {
   #running = 0;
   readonly #run: (use: Use, cause: FetchCause) => Promise<void>;
   readonly #backlog: (waiting: number, running: number) => void;
+  readonly #soon: (callback: () => void) => void;
   #runningMax: number;
+  /** What was ordered last, and is looked at soon. */
+  #orders: Order[] = [];
 
-  constructor({ run, backlog, runningMax }: {
+  constructor({ run, backlog, runningMax, soon }: {
     run: (use: Use, cause: FetchCause) => Promise<void>;
     backlog: (waiting: number, running: number) => void;
     runningMax: number;
+    soon: (callback: () => void) => void;
   }) {
     this.#run = run;
     this.#backlog = backlog;
     this.#runningMax = runningMax;
+    this.#soon = soon;
   }
 
   get backlog(): { waiting: number; running: number } {
@@ -45,26 +57,29 @@ export class Refresher {
   }
 
   /**
-   * Queues what is not waiting already; the promise ends when all of them have been tried. A use
-   * whose fetch is under way waits for another, since that one began before this write.
+   * Queues what is not waiting already, once the writer has its answer; the promise ends when all
+   * of them have been tried. A use whose fetch is under way waits for another, since that one began
+   * before this write.
    */
   order(uses: readonly Use[], cause: FetchCause = 'refresh'): Promise<void> {
-    const all: Promise<void>[] = [];
-    for (const use of uses) {
-      let waiting = this.#waiting.get(use.key);
-      if (waiting === undefined) {
-        if (this.#waiting.size >= WAITING_MAX) break;
-        const { promise: done, resolve: finish } = Promise.withResolvers<void>();
-        waiting = { use, cause, done, finish };
-        this.#waiting.set(use.key, waiting);
-      }
-      all.push(waiting.done);
+    if (uses.length === 0) return Promise.resolve();
+    const { promise, resolve: finish } = Promise.withResolvers<void>();
+    this.#orders.push({ uses, cause, left: uses.length, finish });
+    if (this.#orders.length === 1) this.#soon(() => this.#pump());
+    return promise;
+  }
+
+  #queue(order: Order): void {
+    for (const use of order.uses) {
+      const waiting = this.#waiting.get(use.key);
+      if (waiting !== undefined) waiting.orders.push(order);
+      else if (this.#waiting.size >= WAITING_MAX) tried(order);
+      else this.#waiting.set(use.key, { use, cause: order.cause, orders: [order] });
     }
-    this.#pump();
-    return Promise.all(all).then(() => undefined);
   }
 
   #pump(): void {
+    for (const order of this.#orders.splice(0)) this.#queue(order);
     for (const [key, waiting] of this.#waiting) {
       const wanted = Math.max(FETCHES_MIN, Math.ceil(this.#waiting.size / BACKLOG_PER_FETCH));
       if (this.#running >= Math.min(wanted, this.#runningMax)) break;
@@ -80,10 +95,15 @@ export class Refresher {
         this.#running -= 1;
         this.#runningKeys.delete(key);
         this.#runningByRoute.set(pattern, this.#runningByRoute.get(pattern)! - 1);
-        waiting.finish();
+        waiting.orders.forEach(tried);
         this.#pump();
       });
     }
     this.#backlog(this.#waiting.size, this.#running);
   }
+}
+
+function tried(order: Order): void {
+  order.left -= 1;
+  if (order.left === 0) order.finish();
 }

@@ -38,5 +38,5 @@ function order(gateway: Gateway): void {
 
 function useOf(meaning: Cacheable, mono: number): Use {
   const { key, tags } = meaning;
-  return { key, meaning, tags, hits: 0, readAt: mono, fetchMs: 0, receivedAt: 0 };
+  return { key, meaning, tags, hits: 0, step: 1, readAt: mono, fetchMs: 0, receivedAt: 0 };
 }

@@ -94,6 +94,7 @@ export function fakeGateway(config: Config = configOf(RULES)): Fake {
       run: (use) => Promise.resolve(void fake.refreshed.push(use.meaning.recipe.target)),
       backlog: () => undefined,
       runningMax: 8,
+      soon: (callback) => callback(),
     }),
     uncacheable: new Lately<Key>(clock, { forMs: 1000, keysMax: 10 }),
     newVariants: new Lately<string>(clock, { forMs: 1000, keysMax: 10 }),

@@ -40,6 +40,33 @@ t.test('the hottest of very many are found', (t) => {
   t.end();
 });
 
+t.test('of very many that are in use few are looked at', (t) => {
+  const ledger = new Ledger(100_000);
+  const looked = (mono: number): number => {
+    const found = ledger.dependents(['t', 'u'], mono);
+    t.equal(found.length, mono > 3_600_000 ? 50 : 100);
+    const last = Math.max(...found.map((use) => use.lookedAt!));
+    return keys.filter((key) => ledger.get(key)!.lookedAt === last).length;
+  };
+  const keys = Array.from({ length: 20_000 }, (_, i) => `${i}` as Key);
+  const read = (key: Key, mono: number): void =>
+    void ledger.read(at(key, { tags: ['t', 'u'] }), rules.reads('/b'), mono);
+  for (const key of keys) read(key, 0);
+  t.ok(looked(0) <= 1600, 'of those that are as hot as each other');
+  for (const key of keys.slice(-100)) read(key, 1);
+  const hottest = ledger.dependents(['t'], 1).map(({ key }) => key);
+  t.same(hottest, keys.slice(-100), 'but the hottest are found');
+  for (const key of keys.slice(0, 50)) read(key, 3_600_001);
+  t.equal(looked(3_600_002), 20_000, 'those that nobody reads any more are looked at once');
+  t.equal(looked(3_600_003), 50);
+  read(keys[99]!, 3_600_004);
+  const again = ledger.dependents(['u'], 3_600_004);
+  t.equal(again.length, 51, 'and are in use when they are read again');
+  for (const key of keys) ledger.forget(key);
+  t.equal(ledger.dependents(['t', 'u'], 3_600_004).length, 0);
+  t.end();
+});
+
 t.test('what was not read lately is not fetched again, and old heat is no heat', (t) => {
   const ledger = new Ledger(100);
   for (let hit = 0; hit < 100; hit += 1) ledger.read(at('once-hot'), rules.reads('/a'), 0);

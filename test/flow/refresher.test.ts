@@ -11,7 +11,7 @@ routes:
   /b: { GET: { ttl: 1h, keep_fresh: { concurrency: 100 } } }
 `);
 const use = (path: string, name: string): Use => ({
-  key: name as Key, meaning: rules.reads(path), tags: [], hits: 1, readAt: 0, fetchMs: 1,
+  key: name as Key, meaning: rules.reads(path), tags: [], hits: 1, step: 1, readAt: 0, fetchMs: 1,
   receivedAt: 0,
 });
 const uses = (path: string, count: number): Use[] =>
@@ -28,6 +28,7 @@ function refresher(runningMax = 8) {
     }),
     backlog: () => undefined,
     runningMax,
+    soon: (callback) => callback(),
   });
   const end = async (): Promise<void> => {
     running.shift()!.end();
@@ -35,6 +36,22 @@ function refresher(runningMax = 8) {
   };
   return { made, running, started, end };
 }
+
+t.test('what is ordered begins when what is at hand has been done', async (t) => {
+  const begun: string[] = [];
+  const later: (() => void)[] = [];
+  const made = new Refresher({
+    run: ({ key }) => Promise.resolve(void begun.push(key)),
+    backlog: () => undefined,
+    runningMax: 8,
+    soon: (callback) => void later.push(callback),
+  });
+  const done = [made.order(uses('/b', 1)), made.order(uses('/b', 2))];
+  t.strictSame([begun, later.length], [[], 1]);
+  later[0]!();
+  await Promise.all(done);
+  t.strictSame(begun, ['/b0', '/b1']);
+});
 
 t.test('at most so many of a route are under way, and others need not wait for it', async (t) => {
   const { made, running, end } = refresher();

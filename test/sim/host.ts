@@ -38,6 +38,7 @@ export class Host {
       now: () => this.#wallOffset + this.#world.now * this.#pace,
       mono: () => this.#mono(),
       after: (ms, callback) => this.#after(ms, callback),
+      soon: (callback) => queueMicrotask(callback),
     };
   }
 

@@ -4,33 +4,22 @@
 import type { Entry, Key } from '../entry/entry.ts';
 import type { Cacheable } from '../key/meaning.ts';
 import type { ReadRule } from '../rules/config.ts';
+import { ASIDE, heatOf, Hottest, ManyUses, stepOf, type Use } from './heat.ts';
 
-export interface Use {
-  readonly key: Key;
-  /** What its reader's request meant: the recipe, the rule, the key without request fields. */
-  meaning: Cacheable;
-  tags: readonly string[];
-  hits: number;
-  /** Monotonic milliseconds. */
-  readAt: number;
-  fetchMs: number;
-  /** When the answer that was read last had come, by the wall clock. */
-  receivedAt: number;
-  /** The last time that those under its tags were looked through. */
-  lookedAt?: number;
-  /** It is known here no more. */
-  forgotten?: boolean;
-}
+export type { Use } from './heat.ts';
 
 /** What a use costs beside its texts and its content, in bytes. */
 const USE_BYTES = 512;
+
+/** More under one tag are kept in order. */
+const FEW = 64;
 
 /** Looking through all uses costs time, so a full route is not looked through at each request. */
 const LOOK_AGAIN_MS = 10_000;
 
 export class Ledger {
   readonly #uses = new Map<Key, Use>();
-  readonly #byTag = new Map<string, Set<Use>>();
+  readonly #byTag = new Map<string, Use[] | ManyUses>();
   readonly #byRoute = new Map<string, number>();
   /** When a full route was last looked through, for each pattern of the file. */
   readonly #lookedAt = new Map<string, number>();
@@ -83,7 +72,7 @@ export class Ledger {
       const { key, tags, fetchMs, receivedAt } = entry;
       use = {
         key, meaning: nobodys(meaning), tags, hits: 0, readAt: mono, fetchMs, receivedAt,
-        lookedAt: 0, forgotten: false,
+        step: 1, lookedAt: 0, forgotten: false,
       };
       this.#add(use);
     } else if (use.receivedAt !== entry.receivedAt || !same(use.tags, entry.tags)) {
@@ -93,10 +82,14 @@ export class Ledger {
     use.hits = mono - use.readAt > meaning.rule.keepFresh.recentMs ? 1 : use.hits + 1;
     if (use.meaning.rule !== meaning.rule || use.meaning.route !== meaning.route) {
       this.#bytes -= bytesOf(use);
+      this.#untag(use);
       use.meaning = nobodys(meaning);
+      this.#tag(use);
       this.#bytes += bytesOf(use);
     }
     use.readAt = mono;
+    const step = stepOf(use);
+    if (step !== use.step) this.#move(use, step);
     return use;
   }
 
@@ -107,19 +100,27 @@ export class Ledger {
   dependents(tags: Iterable<string>, mono: number, readsMin = 1): Use[] {
     this.#looks += 1;
     const byRoute = new Map<string, Hottest>();
-    for (const tag of tags) {
-      for (const use of this.#byTag.get(tag) ?? []) {
-        if (use.lookedAt === this.#looks) continue;
-        use.lookedAt = this.#looks;
-        const { rule } = use.meaning;
-        if (use.hits < readsMin || mono - use.readAt > rule.keepFresh.recentMs) continue;
-        let hottest = byRoute.get(rule.pattern);
-        if (hottest === undefined) byRoute.set(rule.pattern, hottest = new Hottest());
-        hottest.add(use, rule.keepFresh.top);
+    const take = (use: Use): boolean => {
+      if (use.lookedAt === this.#looks) return false;
+      use.lookedAt = this.#looks;
+      const { rule } = use.meaning;
+      if (mono - use.readAt > rule.keepFresh.recentMs) {
+        this.#move(use, ASIDE);
+        return false;
       }
+      if (use.hits < readsMin) return false;
+      let hottest = byRoute.get(rule.pattern);
+      if (hottest === undefined) byRoute.set(rule.pattern, hottest = new Hottest());
+      hottest.add(use, rule.keepFresh.top);
+      return true;
+    };
+    for (const tag of tags) {
+      const under = this.#byTag.get(tag);
+      if (under instanceof ManyUses) under.each(take);
+      else under?.forEach(take);
     }
     const found = [...byRoute.values()].flatMap(({ uses }) => uses);
-    return found.sort((a, b) => heat(b) - heat(a));
+    return found.sort((a, b) => heatOf(b) - heatOf(a));
   }
 
   forget(key: Key): void {
@@ -164,18 +165,34 @@ export class Ledger {
 
   #tag(use: Use): void {
     for (const tag of use.tags) {
-      const uses = this.#byTag.get(tag);
-      if (uses === undefined) this.#byTag.set(tag, new Set([use]));
-      else uses.add(use);
+      const under = this.#byTag.get(tag);
+      if (under === undefined) this.#byTag.set(tag, [use]);
+      else if (under instanceof ManyUses) under.add(use);
+      else if (under.length === FEW) this.#byTag.set(tag, new ManyUses([...under, use]));
+      else if (under.at(-1) !== use) under.push(use);
     }
   }
 
   #untag(use: Use): void {
     for (const tag of use.tags) {
-      const uses = this.#byTag.get(tag);
-      uses?.delete(use);
-      if (uses?.size === 0) this.#byTag.delete(tag);
+      const under = this.#byTag.get(tag);
+      if (under instanceof ManyUses) {
+        under.delete(use);
+        if (under.size === 0) this.#byTag.delete(tag);
+      } else if (under !== undefined) {
+        const at = under.indexOf(use);
+        if (at >= 0) under.splice(at, 1);
+        if (under.length === 0) this.#byTag.delete(tag);
+      }
     }
+  }
+
+  #move(use: Use, step: number): void {
+    const many = use.tags.map((tag) => this.#byTag.get(tag))
+      .filter((under) => under instanceof ManyUses);
+    for (const uses of many) uses.delete(use);
+    use.step = step;
+    for (const uses of many) uses.add(use);
   }
 
   #count(use: Use, by: number): void {
@@ -201,45 +218,4 @@ function bytesOf({ meaning: { recipe } }: Use): number {
   let bytes = USE_BYTES + target.length + path.length + (body?.byteLength ?? 0);
   for (const text of fields) bytes += text.length;
   return bytes;
-}
-
-const heat = (use: Use): number => use.hits * Math.max(1, use.fetchMs);
-
-/** The hottest uses of a route, so many at most: a heap whose root is the coldest of them. */
-class Hottest {
-  readonly uses: Use[] = [];
-
-  add(use: Use, max: number): void {
-    const { uses } = this;
-    if (uses.length < max) {
-      uses.push(use);
-      for (let i = uses.length - 1; i > 0;) {
-        const parent = (i - 1) >> 1;
-        if (heat(uses[parent]!) <= heat(uses[i]!)) break;
-        this.#swap(i, parent);
-        i = parent;
-      }
-    } else if (max > 0 && heat(use) > heat(uses[0]!)) {
-      uses[0] = use;
-      this.#sink();
-    }
-  }
-
-  #sink(): void {
-    const { uses } = this;
-    for (let i = 0;;) {
-      let least = i;
-      for (const child of [2 * i + 1, 2 * i + 2]) {
-        if (child < uses.length && heat(uses[child]!) < heat(uses[least]!)) least = child;
-      }
-      if (least === i) return;
-      this.#swap(i, least);
-      i = least;
-    }
-  }
-
-  #swap(i: number, j: number): void {
-    const { uses } = this;
-    [uses[i], uses[j]] = [uses[j]!, uses[i]!];
-  }
 }
