@@ -147,6 +147,21 @@ t.test('the store: no round trip for a hit, so few for a write', async (t) => {
   t.ok(forWrites < 6.5, `${forWrites} round trips for a write`);
 });
 
+t.test('an entry that is in Redis only: one round trip for a hit', async (t) => {
+  const redis = await startRedis();
+  t.teardown(() => redis.stop());
+  const { gateway, port, upstream } = await stage(t, `store: ${redis.url}\nmemory: off`);
+  await gateway.line('store ready');
+  const crowd = await Crowd.of(t, port, 8);
+  await crowd.ask(GET, 20);
+  const gets = (): Promise<number> => ask(redis.port, async (asked) =>
+    Number(/cmdstat_get:calls=(\d+)/.exec(await asked.info('commandstats'))?.[1]));
+  const before = await gets();
+  const hits = await crowd.ask(GET, 500);
+  t.equal(await gets() - before, hits);
+  t.equal(upstream.count('GET /posts'), 1);
+});
+
 /** Whether the machine lets processes be traced; `strace` is installed where that is allowed. */
 async function tracing(): Promise<string | undefined> {
   if (!existsSync('/usr/bin/strace')) await install('strace').catch(() => undefined);

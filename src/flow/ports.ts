@@ -149,7 +149,7 @@ export interface Control {
   touch(touch: Touch): Promise<Said>;
 }
 
-/** An entry in memory, with a place for what is made of it. */
+/** An entry with a place for what is made of it. */
 export interface Slot {
   /** Undefined once it stands there no more. */
   readonly kept: Kept | undefined;
@@ -163,8 +163,8 @@ export interface Slot {
 /** Where entries stand. Losing one is harmless; an older `asOf` never replaces a newer one. */
 export interface Entries {
   get(key: Key): Kept | undefined | Promise<Kept | undefined>;
-  /** What stands nearest, at once, with a place for what is made of it. */
-  slot?(key: Key): Slot | undefined;
+  /** What stands nearest, with a place for what is made of it. */
+  slot?(key: Key): Slot | undefined | Promise<Slot | undefined>;
   /** Looks past what stands nearest, for whoever found that it is no longer valid. */
   beyond?(key: Key): Promise<Kept | undefined>;
   put(kept: Kept): void | Promise<void>;

@@ -118,20 +118,33 @@ export function shortcutFor(gateway: Gateway, incoming: Incoming): Shortcut | un
   };
 }
 
-/** The answer that may be given now, at once and without asking anybody; the reader is noted. */
+type Soon<T> = T | Promise<T>;
+
+/**
+ * The answer that may be given now, without asking anybody but where entries stand; at once where
+ * that is in memory. The reader is noted, as of `mono`.
+ */
 export function again(
-  gateway: Gateway, shortcut: Shortcut, now: number, mono: number,
+  gateway: Gateway, shortcut: Shortcut, mono: number,
+): Soon<Said | undefined> {
+  const slot = stillThere(shortcut) ?? find(gateway, shortcut);
+  return slot instanceof Promise
+    ? slot.then((found) => from(gateway, shortcut, found, mono))
+    : from(gateway, shortcut, slot, mono);
+}
+
+function from(
+  gateway: Gateway, shortcut: Shortcut, slot: Slot | undefined, mono: number,
 ): Said | undefined {
   const { meaning } = shortcut;
   if (gateway.live !== shortcut.live || gateway.mode !== 'on') return undefined;
   // Answers that tell queries apart by less than all of them are found by another key.
   if (gateway.searches.apply(meaning) !== meaning) return undefined;
-  const slot = stillThere(shortcut) ?? find(gateway, shortcut);
   const entry = slot?.kept;
   if (slot === undefined || entry?.kind !== 'answer') return undefined;
   const made = madeOf(slot, entry, shortcut.live);
   if (!isValid(gateway, entry, made)) return undefined;
-  const said = saidOf(gateway, shortcut, { entry, made, now });
+  const said = saidOf(gateway, shortcut, { entry, made, now: gateway.clock.now() });
   if (said !== undefined) made.use = gateway.ledger.read(entry, meaning, mono, made.use);
   return said;
 }
@@ -143,22 +156,31 @@ function stillThere({ slot, marker }: Shortcut): Slot | undefined {
   return slot.again() === undefined ? undefined : slot;
 }
 
-function find(gateway: Gateway, shortcut: Shortcut): Slot | undefined {
-  const { entries } = gateway.store;
-  const { meaning } = shortcut;
+function find(gateway: Gateway, shortcut: Shortcut): Soon<Slot | undefined> {
   shortcut.marker = undefined;
-  const found = entries.slot?.(meaning.key);
+  shortcut.slot = undefined;
+  const found = gateway.store.entries.slot?.(shortcut.meaning.key);
+  return found instanceof Promise
+    ? found.then((slot) => chosen(gateway, shortcut, slot))
+    : chosen(gateway, shortcut, found);
+}
+
+/** The variant of this reader, where what was found tells of several. */
+function chosen(
+  gateway: Gateway, shortcut: Shortcut, found: Slot | undefined,
+): Soon<Slot | undefined> {
   if (found?.kept?.kind !== 'vary') return hold(shortcut, found);
+  const { meaning } = shortcut;
   const { names } = found.kept;
   if (names.some((name) => PASSING.includes(name))) return undefined;
   if (shortcut.variant?.names !== names) {
     shortcut.variant = { names, key: variantKey(meaning.key, names, meaning.telling) };
   }
-  const variant = hold(shortcut, entries.slot?.(shortcut.variant.key));
+  const slot = gateway.store.entries.slot?.(shortcut.variant.key);
   // Without its marker nobody says any more that it is the one.
-  if (found.lasts) shortcut.marker = found;
-  else shortcut.slot = undefined;
-  return variant;
+  if (slot instanceof Promise || !found.lasts) return slot;
+  shortcut.marker = found;
+  return hold(shortcut, slot);
 }
 
 function hold(shortcut: Shortcut, slot: Slot | undefined): Slot | undefined {

@@ -55,29 +55,14 @@ export function openDoor(
     // The door refuses these itself, with a reason.
     requireHostHeader: false,
   };
+  const tell = telling({ handle: handler, sends, shortcuts }, limits.sendTimeoutMs);
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
     latest.set(request.socket, response);
     if (lent(request)) {
       response.once('close', () => fast?.answered(response));
       return inTurn(request, response, handler);
     }
-    const head = response.socket === null ? undefined : headOf(request);
-    const ready = head === undefined ? undefined : shortcuts.answer(head, request.socket);
-    if (ready === undefined || ready === 'drawn') {
-      return inTurn(request, response, handler, ready === 'drawn');
-    }
-    sendAtOnce(ready, request, response);
-  };
-  const sendAtOnce = (
-    ready: Ready, request: IncomingMessage, response: ServerResponse,
-  ): void => {
-    const answer = answerOf(ready.said);
-    const reply = new ReplyByLines(response);
-    reply.send(answer, answer.body as Uint8Array | undefined);
-    if (request.socket.writableLength > 0) {
-      reply.whenOver(sends());
-      reply.onStalled(limits.sendTimeoutMs, () => reply.cutOff());
-    }
+    tell(request, response);
   };
   const pem = tls && {
     cert: readFileSync(tls.cert), key: readFileSync(tls.key), ALPNProtocols: ['h2', 'http/1.1'],
@@ -133,6 +118,37 @@ export function openDoor(
       fast?.end();
       sessions.end();
     },
+  };
+}
+
+/** A hit again is answered at once, anything else in turn. */
+function telling(
+  { handle, sends, shortcuts }: DoorParts, sendTimeoutMs: number,
+): (request: IncomingMessage, response: ServerResponse) => void {
+  const sendAtOnce = (
+    { said }: Ready, request: IncomingMessage, response: ServerResponse,
+  ): void => {
+    const answer = answerOf(said);
+    const reply = new ReplyByLines(response);
+    reply.send(answer, answer.body as Uint8Array | undefined);
+    if (request.socket.writableLength === 0) return;
+    reply.whenOver(sends());
+    reply.onStalled(sendTimeoutMs, () => reply.cutOff());
+  };
+  return (request, response) => {
+    const head = response.socket === null ? undefined : headOf(request);
+    const ready = head === undefined ? undefined : shortcuts.answer(head, request.socket);
+    if (ready === undefined || ready === 'drawn') {
+      return inTurn(request, response, handle, ready === 'drawn');
+    }
+    if (!(ready instanceof Promise)) return sendAtOnce(ready, request, response);
+    const over = sends();
+    void ready.then((found) => {
+      over();
+      if (response.destroyed) return;
+      if (found === undefined) inTurn(request, response, handle);
+      else sendAtOnce(found, request, response);
+    });
   };
 }
 

@@ -85,12 +85,13 @@ const NOTHING = Buffer.alloc(0);
 /**
  * - `rest`: no request is under way.
  * - `head`: some of a head has come; the server reads it as well.
+ * - `asked`: the answer is in the store, and on its way from there.
  * - `away`: a request is under way, here or at the server, whose end is known; `missing` bytes of
  *   it have not come yet.
  * - `given`: the server has it for good.
  * - `over`: nothing more is read.
  */
-type State = 'rest' | 'head' | 'away' | 'given' | 'over';
+type State = 'rest' | 'head' | 'asked' | 'away' | 'given' | 'over';
 
 class Connection implements Line, DetourOwner {
   readonly socket: Socket;
@@ -104,6 +105,8 @@ class Connection implements Line, DetourOwner {
   #head = '';
   #missing = 0;
   #waiting: Buffer = NOTHING;
+  /** The client has ended its half while an answer was on its way from the store. */
+  #ended = false;
   /** An answer is larger than what the socket takes at once: to be called when it has gone. */
   #gone: (() => void) | undefined;
 
@@ -172,12 +175,14 @@ class Connection implements Line, DetourOwner {
     this.#waiting = NOTHING;
     this.socket.resume();
     if (waiting.length > 0) this.#walk(waiting);
+    if (this.#ended && this.#state === 'rest') this.socket.destroySoon();
   }
 
   readonly #onData = (chunk: Buffer): void => {
     switch (this.#state) {
       case 'rest': return this.#gone === undefined ? this.#walk(chunk) : this.#moreBehind(chunk);
       case 'head': return this.#moreOfHead(chunk);
+      case 'asked':
       case 'away': return this.#moreBehind(chunk);
       case 'given': return this.#lend(chunk);
       case 'over':
@@ -209,18 +214,44 @@ class Connection implements Line, DetourOwner {
       if (end === 3) return this.#openHead(chunk.subarray(at), text.slice(at));
       const head = at === 0 && end === text.length ? text : text.slice(at, end);
       const ready = this.#world.shortcuts.answer(head, this.socket);
+      if (ready instanceof Promise) return this.#await(ready, chunk.subarray(at), head);
       if (ready === undefined || ready === 'drawn') {
         return this.#send(chunk.subarray(at), head, ready === 'drawn');
       }
       at = end;
       if (this.#answer(ready)) continue;
-      // Nothing more is read before this has gone.
-      this.#gone = this.#world.sends();
       this.#waiting = chunk.subarray(at);
-      this.socket.pause();
-      this.socket.setTimeout(this.#world.sendTimeoutMs);
-      return;
+      return this.#drainFirst();
     }
+  }
+
+  /** Nothing more is read before what was sent has gone. */
+  #drainFirst(): void {
+    this.#gone = this.#world.sends();
+    this.socket.pause();
+    this.socket.setTimeout(this.#world.sendTimeoutMs);
+  }
+
+  /** What comes meanwhile waits. */
+  #await(coming: Promise<Ready | undefined>, chunk: Buffer, head: string): void {
+    this.#state = 'asked';
+    this.#waiting = chunk.subarray(head.length);
+    this.socket.setTimeout(0);
+    const over = this.#world.sends();
+    void coming.then((ready) => {
+      over();
+      if (this.socket.destroyed) return;
+      if (ready === undefined) {
+        const all = Buffer.concat([chunk.subarray(0, head.length), this.#waiting]);
+        this.#waiting = NOTHING;
+        this.#send(all, head, false);
+      } else if (this.#answer(ready)) {
+        this.#rest();
+      } else {
+        this.#state = 'rest';
+        this.#drainFirst();
+      }
+    });
   }
 
   /** False where the socket has enough for now. */
@@ -361,7 +392,8 @@ class Connection implements Line, DetourOwner {
 
   // Whoever ends its half asks for nothing more; what was asked has been answered.
   readonly #onEnd = (): void => {
-    if (this.#lent === undefined) this.socket.destroySoon();
+    if (this.#state === 'asked') this.#ended = true;
+    else if (this.#lent === undefined) this.socket.destroySoon();
     else this.#lent.push(null);
   };
 

@@ -1,8 +1,9 @@
 // Entries in Redis, one string each, on a connection of their own so that large bodies never stand
 // in the way of the control part. A failure is a miss, or an entry that isn't kept; never more.
-import { decode, encode } from '../core/entry/codec.ts';
-import type { Kept } from '../core/entry/entry.ts';
-import type { Clock, Entries } from '../flow/ports.ts';
+import { encode } from '../core/entry/codec.ts';
+import type { Kept, Key } from '../core/entry/entry.ts';
+import type { Clock, Entries, Slot } from '../flow/ports.ts';
+import { Decoded } from './decoded.ts';
 import type { RedisLink } from './redis-link.ts';
 import { FORMAT } from './redis-lua.ts';
 import { PUT } from './redis-scripts.ts';
@@ -19,12 +20,15 @@ export interface RedisEntriesOptions {
 
 export function redisEntries({ link, prefix, clock, lifeMsMax }: RedisEntriesOptions): Entries {
   const name = (key: string): string => `${prefix}:${FORMAT}:e:${key}`;
+  const decoded = new Decoded();
+  async function slot(key: Key): Promise<Slot | undefined> {
+    const reply = await link.get(name(key));
+    if (reply.kind === 'failed' || !Buffer.isBuffer(reply.value)) return undefined;
+    return decoded.slot(key, reply.value);
+  }
   return {
-    async get(key) {
-      const reply = await link.get(name(key));
-      if (reply.kind === 'failed' || !Buffer.isBuffer(reply.value)) return undefined;
-      return decode(reply.value, key);
-    },
+    slot,
+    get: async (key) => (await slot(key))?.kept,
     async put(kept) {
       const life = String(lifeMs(kept, clock.now(), lifeMsMax));
       const [epoch, asOf] = kept.kind === 'vary' ? ['-', '0'] : [kept.epoch, String(kept.asOf)];

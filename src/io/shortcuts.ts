@@ -75,12 +75,12 @@ export class Shortcuts {
 
   /**
    * The answer to a request of this head, if it is a hit now: counted, its reader noted, to be sent
-   * at once; or that it is drawn for the log. `head`: latin1, to its empty line. `peer`: who is
-   * connected.
+   * at once; or that it is drawn for the log; a promise where the store has to be asked for the
+   * entry. `head`: latin1, to its empty line. `peer`: who is connected.
    */
   answer(
     head: string, peer: { readonly remoteAddress?: string | undefined },
-  ): Ready | 'drawn' | undefined {
+  ): Ready | 'drawn' | undefined | Promise<Ready | undefined> {
     const known = this.#find(head);
     if (known === undefined) return undefined;
     const { gateway, draining, draw } = this.#options;
@@ -92,10 +92,18 @@ export class Shortcuts {
     if (draining()) return undefined;
     if (sample > 0 && draw() < sample) return 'drawn';
     const mono = performance.now();
-    const said = again(gateway, known.shortcut, gateway.clock.now(), mono);
-    if (said === undefined) return undefined;
-    const ready = this.#written(said);
-    if (ready !== undefined) known.counter.count(performance.now() - mono);
+    const said = again(gateway, known.shortcut, mono);
+    if (said instanceof Promise) {
+      return said.then(
+        (one) => (draining() ? undefined : this.#ready(known, one, mono)), () => undefined,
+      );
+    }
+    return this.#ready(known, said, mono);
+  }
+
+  #ready({ counter }: Known, said: Said | undefined, mono: number): Ready | undefined {
+    const ready = said && this.#written(said);
+    if (ready !== undefined) counter.count(performance.now() - mono);
     return ready;
   }
 

@@ -234,7 +234,7 @@ void t.test('tiers look near, then far, and remember near what was far', async (
   far.put(two);
   t.strictSame(await tiers.get(two.key), two);
   t.strictSame(near.get(two.key), two);
-  t.equal(tiers.slot?.(two.key)?.kept, near.get(two.key), 'a slot is the near one');
+  t.equal(tiers.slot?.(two.key), near.slot(two.key), 'a slot is the near one');
   t.notOk('slot' in tieredEntries(slow, slow), 'if there is one');
   const newer = { ...two, asOf: 5 as Entry['asOf'] };
   far.put(newer);

@@ -220,7 +220,7 @@ export const topOptions = {
     'Where entries and touches are kept: `memory`, a Redis URL, or a map.', '`memory`'),
   memory: usually(
     sizeOrOff({ min: 1024 ** 2 }), '256mb',
-    'Bound of the memory tier; `off`: entries are in Redis only.'),
+    'Bound of the memory tier; `off`: entries are in Redis only, and asked for there each time.'),
   trust_proxy: maybe(
     list(scalar('an address or a block such as `10.0.0.0/8`', format.cidr)),
     'Proxies in front whose `Forwarded` and `X-Forwarded-*` are believed.'),
