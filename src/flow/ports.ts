@@ -22,6 +22,13 @@ export class Broken extends Error {
 
 export type FetchFailure = 'refused' | 'timeout' | 'reset' | 'broken' | 'aborted';
 
+/** Tells once that a client went away, as an AbortSignal does. */
+export interface Gone {
+  readonly aborted: boolean;
+  addEventListener(type: 'abort', callback: () => void): void;
+  removeEventListener(type: 'abort', callback: () => void): void;
+}
+
 /** A request as it came through the door. */
 export interface Incoming extends RequestHead {
   readonly id: string;
@@ -39,8 +46,8 @@ export interface Incoming extends RequestHead {
   readonly httpVersion: string;
   /** Undefined where the request has no body. */
   readonly body: ByteStream | undefined;
-  /** Aborted when the client goes away. */
-  readonly gone: AbortSignal;
+  /** When the client goes away. */
+  readonly gone: Gone;
   /** Passes a 1xx answer on. */
   readonly inform: (status: number, fields: Fields) => void;
 }
@@ -72,7 +79,7 @@ export interface Fetch extends RequestHead {
   readonly route: Route | undefined;
   /** Safe requests are tried once more when a reused connection closes before any byte came. */
   readonly safe: boolean;
-  readonly signal?: AbortSignal;
+  readonly signal?: Gone;
   readonly inform?: (status: number, fields: Fields) => void;
   /** Bounds the whole exchange, in milliseconds. */
   readonly deadlineMs?: number;

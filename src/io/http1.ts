@@ -5,6 +5,7 @@ import { field, fieldLines, type Fields, hasField, keepFields } from '../core/ht
 import { type Answer, Broken, type ByteStream, type Incoming } from '../flow/ports.ts';
 import { Detour } from './detour.ts';
 import { connected, type Exchange, hintsOf, type Reply, type Way, whenClosed } from './exchange.ts';
+import { Leaving } from './gone.ts';
 import { asText } from './wire.ts';
 
 /** Requests whose client sends no body before it was told to (RFC 9110 §10.1.1). */
@@ -56,7 +57,7 @@ export function incomingOf(
   request: IncomingMessage, response: ServerResponse, way: Way,
 ): Incoming {
   const { socket, rawHeaders: fields, httpVersion } = request;
-  const gone = new AbortController();
+  const gone = new Leaving();
   // 'close' comes after every answer; before its end it means that the client went away.
   response.once('close', () => {
     if (!response.writableFinished) gone.abort();
@@ -71,7 +72,7 @@ export function incomingOf(
     httpVersion: httpVersion === '2.0' ? '' : httpVersion,
     authority: fieldLines(fields, 'host')[0]?.toLowerCase() ?? '',
     body: declaresBody(fields) ? bodyOf(request, response) : undefined,
-    gone: gone.signal,
+    gone,
     inform: (status, extra) => inform(response, status, extra),
   };
 }

@@ -7,6 +7,7 @@ import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { field, fieldLines, type Fields, keepFields } from '../core/http/message.ts';
 import { type Answer, Broken, type ByteStream, type Incoming } from '../flow/ports.ts';
 import { connected, type Exchange, type Reply, type Way, whenClosed } from './exchange.ts';
+import { Leaving } from './gone.ts';
 
 /** One stream, wherever its session is. */
 export function exchangeByStream(
@@ -66,7 +67,7 @@ function incomingOf(
   { method, target, authority, fields }: Head,
   { peer, way }: { peer: { address: string; secure: boolean }; way: Way },
 ): Incoming {
-  const gone = new AbortController();
+  const gone = new Leaving();
   // Node finishes what it breaks off: only this event, or its flag, says that the client went away.
   stream.once('aborted', () => gone.abort());
   if (stream.aborted || stream.destroyed) gone.abort();
@@ -78,7 +79,7 @@ function incomingOf(
     httpVersion: '2.0',
     authority: (authority ?? fieldLines(fields, 'host')[0])?.toLowerCase() ?? '',
     body: stream.endAfterHeaders ? undefined : bodyOf(stream, fields),
-    gone: gone.signal,
+    gone,
     inform: (status, extra) => inform(stream, status, extra),
   };
 }

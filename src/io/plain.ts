@@ -5,6 +5,7 @@ import { Writable } from 'node:stream';
 import { field, type Fields, hasField, tokens } from '../core/http/message.ts';
 import type { Answer, Incoming } from '../flow/ports.ts';
 import { connected, type Exchange, hintsOf, type Reply, type Way } from './exchange.ts';
+import { Leaving } from './gone.ts';
 import { asText, headText, linesOf, ownText } from './wire.ts';
 
 /** The connection, as an exchange on it sees it. */
@@ -71,7 +72,7 @@ export class PlainExchange implements Exchange, Reply {
   readonly drawn: boolean;
   readonly #asked: Asked;
   readonly #line: Line;
-  readonly #gone = new AbortController();
+  readonly #gone = new Leaving();
   #headSent = false;
   #over = false;
   /** The connection ends with this answer. */
@@ -105,7 +106,7 @@ export class PlainExchange implements Exchange, Reply {
       httpVersion: '1.1',
       authority: field(fields, 'host')?.toLowerCase() ?? '',
       body: undefined,
-      gone: this.#gone.signal,
+      gone: this.#gone,
       inform: (status, extra) => this.#inform(status, extra),
     };
   }

@@ -9,7 +9,8 @@ const QUEUED_BYTES_MAX = 256 * 1024;
 
 type Next = IteratorResult<Uint8Array, undefined>;
 
-export class Reception {
+/** The body, too: it has one reader. */
+export class Reception implements ByteStream {
   started = false;
   answered = false;
   trailers: Fields = [];
@@ -23,16 +24,14 @@ export class Reception {
   #failure: Broken | undefined;
   #waiting: { resolve: (next: Next) => void; reject: (error: Broken) => void } | undefined;
 
-  readonly body: ByteStream = {
-    whole: () => this.#whole(),
-    [Symbol.asyncIterator]: () => ({
-      next: () => this.#next(),
-      return: () => {
-        if (!this.#ended) this.abort('aborted');
-        return Promise.resolve({ done: true, value: undefined });
-      },
-    }),
-  };
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  return(): Promise<Next> {
+    if (!this.#ended) this.abort('aborted');
+    return Promise.resolve({ done: true, value: undefined });
+  }
 
   start(controller: Dispatcher.DispatchController): void {
     // Thrown, so that the connection stays for the next one: this request was not written yet.
@@ -77,14 +76,14 @@ export class Reception {
   }
 
   // What has trailers is read as it came, so that they are told.
-  #whole(): Uint8Array | undefined {
+  whole(): Uint8Array | undefined {
     const all = this.#ended && this.#failure === undefined && !this.#begun;
     if (!all || this.trailers.length > 0) return undefined;
     this.#begun = true;
     return concat(this.#queue.splice(0), this.#queuedBytes);
   }
 
-  #next(): Promise<Next> {
+  next(): Promise<Next> {
     this.#begun = true;
     const chunk = this.#queue.shift();
     if (chunk !== undefined) {

@@ -116,85 +116,120 @@ const UNOPENED = { kind: 'failed', because: 'refused', sent: false, untouched: t
 function once(
   pool: Pool, request: Fetch, { clock, headBy }: { clock: Clock; headBy: number },
 ): Promise<Attempt> {
-  const { promise, resolve } = Promise.withResolvers<Attempt>();
-  const reception = new Reception();
-  let headed = false;
-  let informed = 0;
-  const end = (because: FetchFailure | undefined): void => {
-    cancelDeadline?.();
-    headTimer.cancel();
-    request.signal?.removeEventListener('abort', onAbort);
-    if (because === undefined || headed) return;
-    const sent = reception.started && because !== 'refused';
-    resolve({ kind: 'failed', because, sent, untouched: !reception.answered });
-  };
-  const abort = (because: FetchFailure): void => {
-    reception.abort(because);
+  return new Promise((resolve) => {
+    const exchange = new UpstreamExchange(request, { clock, headBy, resolve });
+    if (request.signal?.aborted === true) exchange.give('aborted');
+    else exchange.dispatchTo(pool);
+  });
+}
+
+/** One exchange, from its begin to the last byte of its answer. */
+class UpstreamExchange extends Reception implements Dispatcher.DispatchHandler {
+  readonly #request: Fetch;
+  readonly #clock: Clock;
+  readonly #resolve: (attempt: Attempt) => void;
+  readonly #headMs: number;
+  #headed = false;
+  #informed = 0;
+  #cancelHead: (() => void) | undefined;
+  readonly #cancelDeadline: (() => void) | undefined;
+  readonly #onGone = (): void => this.give('aborted');
+
+  constructor(
+    request: Fetch,
+    { clock, headBy, resolve }: {
+      clock: Clock; headBy: number; resolve: (attempt: Attempt) => void;
+    },
+  ) {
+    super();
+    this.#request = request;
+    this.#clock = clock;
+    this.#resolve = resolve;
+    // undici bounds no wait in its queue, so that the head has a time of its own.
+    this.#headMs = Math.max(0, headBy - clock.mono());
+    this.#waitForHead();
+    const { deadlineMs, signal } = request;
+    if (deadlineMs !== undefined) {
+      this.#cancelDeadline = clock.after(deadlineMs, () => this.give('timeout'));
+    }
+    signal?.addEventListener('abort', this.#onGone);
+  }
+
+  dispatchTo(pool: Pool): void {
+    const pushed = pushing(this.#request, () => {
+      if (this.#cancelHead === undefined) return;
+      this.#cancelHead();
+      this.#waitForHead();
+    });
+    dispatch(pool, pushed, this, () => this.#end('broken'));
+  }
+
+  /** The whole time for the head begins. */
+  #waitForHead(): void {
+    this.#cancelHead = this.#clock.after(this.#headMs, () => this.give('timeout'));
+  }
+
+  #noHead(): void {
+    this.#cancelHead?.();
+    this.#cancelHead = undefined;
+  }
+
+  /** Gives it up. */
+  give(because: FetchFailure): void {
+    this.abort(because);
     // Still in the queue for a connection: nobody has to wait for its turn to be told.
-    if (!reception.started) end(because);
-  };
-  const onAbort = (): void => abort('aborted');
-  const cancelDeadline = request.deadlineMs === undefined
-    ? undefined
-    : clock.after(request.deadlineMs, () => abort('timeout'));
-  const headTimer = waitForHead(clock, headBy, () => abort('timeout'));
-  request.signal?.addEventListener('abort', onAbort, { once: true });
-  const handler = {
-    onRequestStart: (controller) => reception.start(controller),
-    onResponseStarted: () => {
-      reception.answered = true;
-    },
-    onResponseStart(controller, status, _headers, reason) {
-      const fields = texts(controller.rawHeaders);
-      if (status < 200) {
-        informed += 1;
-        if (informed > INFORMATIONAL_MAX) reception.abort('broken');
-        else request.inform?.(status, endToEnd(fields));
-        return;
-      }
-      headed = true;
-      headTimer.cancel();
-      const { body } = reception;
-      const trailers = (): Fields => reception.trailers;
-      resolve({ kind: 'answer', status, reason: reasonOf(reason), fields, body, trailers });
-    },
-    onResponseData: (_controller, chunk) => reception.push(chunk),
-    onResponseEnd(controller) {
-      reception.end(texts(controller.rawTrailers));
-      end(undefined);
-    },
-    onResponseError(_controller, error) {
-      const because = reception.abortedBecause ?? failureOf(error, reception.started);
-      reception.fail(because, error);
-      end(because);
-    },
-  } satisfies Dispatcher.DispatchHandler & { onResponseStarted: () => void };
-  if (request.signal?.aborted === true) onAbort();
-  else dispatch(pool, pushing(request, headTimer.again), handler, () => end('broken'));
-  return promise;
-}
+    if (!this.started) this.#end(because);
+  }
 
-interface HeadTimer {
-  /** Starts the whole time anew. */
-  readonly again: () => void;
-  readonly cancel: () => void;
-}
+  #end(because: FetchFailure | undefined): void {
+    this.#cancelDeadline?.();
+    this.#noHead();
+    this.#request.signal?.removeEventListener('abort', this.#onGone);
+    if (because === undefined || this.#headed) return;
+    const sent = this.started && because !== 'refused';
+    this.#resolve({ kind: 'failed', because, sent, untouched: !this.answered });
+  }
 
-/** undici bounds no wait in its queue, so that the head has a time of its own. */
-function waitForHead(clock: Clock, headBy: number, over: () => void): HeadTimer {
-  const ms = Math.max(0, headBy - clock.mono());
-  let cancel: (() => void) | undefined = clock.after(ms, over);
-  return {
-    again() {
-      if (cancel === undefined) return;
-      cancel();
-      cancel = clock.after(ms, over);
-    },
-    cancel() {
-      cancel?.();
-      cancel = undefined;
-    },
-  };
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.start(controller);
+  }
+
+  onResponseStarted(): void {
+    this.answered = true;
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController, status: number, _headers: unknown, reason?: string,
+  ): void {
+    const fields = texts(controller.rawHeaders);
+    if (status < 200) {
+      this.#informed += 1;
+      if (this.#informed > INFORMATIONAL_MAX) this.abort('broken');
+      else this.#request.inform?.(status, endToEnd(fields));
+      return;
+    }
+    this.#headed = true;
+    this.#noHead();
+    const trailers = (): Fields => this.trailers;
+    this.#resolve({
+      kind: 'answer', status, reason: reasonOf(reason), fields, body: this, trailers,
+    });
+  }
+
+  onResponseData(_controller: unknown, chunk: Uint8Array): void {
+    this.push(chunk);
+  }
+
+  onResponseEnd(controller: Dispatcher.DispatchController): void {
+    this.end(texts(controller.rawTrailers));
+    this.#end(undefined);
+  }
+
+  onResponseError(_controller: unknown, error: Error): void {
+    const because = this.abortedBecause ?? failureOf(error, this.started);
+    this.fail(because, error);
+    this.#end(because);
+  }
 }
 
 /** While the client still sends its body, no head can be expected. */
@@ -235,8 +270,11 @@ function dispatch(
   }
 }
 
+const PLAIN = /^[\x20-\x7e]*$/;
+
 /** The bytes that came, which undici has read as UTF-8; none where they cannot be sent on. */
 function reasonOf(reason = ''): string {
+  if (PLAIN.test(reason)) return reason;
   const bytes = Buffer.from(reason).toString('latin1');
   return /[^\t\x20-\x7e\x80-\xff]/.test(bytes) ? '' : bytes;
 }

@@ -84,7 +84,7 @@ export class SimUpstream {
     const { world } = this.#o;
     const { promise, resolve } = Promise.withResolvers<Fetched>();
     if (signal !== undefined && signal !== NEVER) {
-      signal.addEventListener('abort', () => resolve(failed('aborted')), { once: true });
+      signal.addEventListener('abort', () => resolve(failed('aborted')));
     }
     world.after(this.#latency(), () => {
       const items = this.itemsOf(target);

@@ -45,7 +45,22 @@ const NOTHING: CacheControl = {
 /** Of a message's fields, or of the field's value alone. */
 export function parseCacheControl(from: Fields | string | undefined): CacheControl {
   const value = typeof from === 'string' ? from : from && field(from, 'cache-control');
-  return value === undefined ? NOTHING : read(directives(value));
+  return value === undefined ? NOTHING : known(value);
+}
+
+/** An upstream says one of a few values again and again. */
+const KNOWN_MAX = 256;
+const KNOWN_LENGTH_MAX = 256;
+const READ = new Map<string, CacheControl>();
+
+function known(value: string): CacheControl {
+  const before = READ.get(value);
+  if (before !== undefined) return before;
+  const said = read(directives(value));
+  if (value.length > KNOWN_LENGTH_MAX) return said;
+  if (READ.size >= KNOWN_MAX) READ.clear();
+  READ.set(value, said);
+  return said;
 }
 
 /** A field that speaks to caches of one kind, before Cache-Control: from the nearest on. */

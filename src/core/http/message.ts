@@ -84,6 +84,8 @@ const HOP_BY_HOP = new Set([
 
 /** The lines that an intermediary passes on (RFC 9110 §7.6.1): end to end, not nominated. */
 export function endToEnd(fields: Fields): string[] {
-  const nominated = new Set(tokens(field(fields, 'connection')));
-  return keepFields(fields, (name) => !HOP_BY_HOP.has(name) && !nominated.has(name));
+  const connection = field(fields, 'connection');
+  if (connection === undefined) return keepFields(fields, (name) => !HOP_BY_HOP.has(name));
+  const nominated = tokens(connection);
+  return keepFields(fields, (name) => !HOP_BY_HOP.has(name) && !nominated.includes(name));
 }

@@ -1,6 +1,6 @@
 // Which addresses mean this gateway and which its upstream, and how an address of the upstream is
 // said to a client. Only Location and Content-Location are looked at, never a body.
-import { type Fields, keepFields } from './message.ts';
+import { type Fields, hasField } from './message.ts';
 
 export interface ClientOrigin {
   readonly scheme: 'http' | 'https';
@@ -19,8 +19,9 @@ const ABSOLUTE = /^(?:(https?):)?\/\/([^/?#\\@]+)(?=[/?#]|$)(.*)$/is;
 
 /** The fields with the upstream's origin in Location and Content-Location said as the client's. */
 export function mapBack(fields: Fields, upstreamOrigin: string, client: ClientOrigin): Fields {
+  if (!hasField(fields, 'location') && !hasField(fields, 'content-location')) return fields;
   const upstream = httpOrigin(upstreamOrigin);
-  if (upstream === undefined || keepFields(fields, isLocation).length === 0) return fields;
+  if (upstream === undefined) return fields;
   return fields.map((text, i) => {
     if (i % 2 === 0 || !isLocation(fields[i - 1]!.toLowerCase())) return text;
     const found = ABSOLUTE.exec(text.trim());
