@@ -25,6 +25,7 @@ export async function openStore(
     rules: rulesHash(config),
     limits,
     budgetMs: limits.storeBudgetMs,
+    alone: bytes === 0,
     onTrouble: (because, detail) => ear.trouble('store', { because, ...detail }),
   });
   if (bytes === 0) return { store: far, near: { size: 0, bytes: 0 } };

@@ -164,7 +164,7 @@ export interface Slot {
   /** It may be held by whoever found it, since it says when it stands there no more. */
   readonly lasts: boolean;
   /** `kept`, as if its key had been asked for. */
-  again(): Kept | undefined;
+  use(): Kept | undefined;
 }
 
 /** Where entries stand. Losing one is harmless; an older `asOf` never replaces a newer one. */

@@ -11,9 +11,7 @@ const BACKLOG_PER_FETCH = 4;
 const FETCHES_MIN = 4;
 
 interface Order {
-  readonly uses: readonly Use[];
-  readonly cause: FetchCause;
-  /** How many of them have not been tried yet. */
+  /** How many have not been tried yet. */
   left: number;
   readonly finish: () => void;
 }
@@ -33,8 +31,8 @@ export class Refresher {
   readonly #backlog: (waiting: number, running: number) => void;
   readonly #soon: (callback: () => void) => void;
   #runningMax: number;
-  /** What was ordered last, and is looked at soon. */
-  #orders: Order[] = [];
+  /** What was ordered last, to be queued soon. */
+  readonly #ordered: (() => void)[] = [];
 
   constructor({ run, backlog, runningMax, soon }: {
     run: (use: Use, cause: FetchCause) => Promise<void>;
@@ -57,29 +55,29 @@ export class Refresher {
   }
 
   /**
-   * Queues what is not waiting already, once the writer has its answer; the promise ends when all
-   * of them have been tried. A use whose fetch is under way waits for another, since that one began
+   * Queues what is not waiting already, when what is at hand has been done, such as a writer's
+   * answer; the promise ends when all of them have been tried. A use whose fetch is under way waits for another, since that one began
    * before this write.
    */
   order(uses: readonly Use[], cause: FetchCause = 'refresh'): Promise<void> {
     if (uses.length === 0) return Promise.resolve();
     const { promise, resolve: finish } = Promise.withResolvers<void>();
-    this.#orders.push({ uses, cause, left: uses.length, finish });
-    if (this.#orders.length === 1) this.#soon(() => this.#pump());
+    this.#ordered.push(() => this.#queue(uses, cause, { left: uses.length, finish }));
+    if (this.#ordered.length === 1) this.#soon(() => this.#pump());
     return promise;
   }
 
-  #queue(order: Order): void {
-    for (const use of order.uses) {
+  #queue(uses: readonly Use[], cause: FetchCause, order: Order): void {
+    for (const use of uses) {
       const waiting = this.#waiting.get(use.key);
       if (waiting !== undefined) waiting.orders.push(order);
       else if (this.#waiting.size >= WAITING_MAX) tried(order);
-      else this.#waiting.set(use.key, { use, cause: order.cause, orders: [order] });
+      else this.#waiting.set(use.key, { use, cause, orders: [order] });
     }
   }
 
   #pump(): void {
-    for (const order of this.#orders.splice(0)) this.#queue(order);
+    for (const queue of this.#ordered.splice(0)) queue();
     for (const [key, waiting] of this.#waiting) {
       const wanted = Math.max(FETCHES_MIN, Math.ceil(this.#waiting.size / BACKLOG_PER_FETCH));
       if (this.#running >= Math.min(wanted, this.#runningMax)) break;

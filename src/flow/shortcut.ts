@@ -1,6 +1,6 @@
 // A hit again: what a plain read means is worked out once, and what an entry is given as once in a
-// second. Whether it may be given is asked each time, by the rules of validity and of freshness; in
-// any doubt the read takes the way of all reads.
+// second. Whether it is fresh is asked each time, whether it is valid whenever anything was touched
+// since the rule said so; in any doubt the read takes the way of all reads.
 import type { Entry, Key } from '../core/entry/entry.ts';
 import { reuse } from '../core/entry/reusing.ts';
 import { cacheStatus } from '../core/http/cache-status.ts';
@@ -57,7 +57,7 @@ export interface Said {
   readonly status: string;
   readonly from: number;
   readonly until: number;
-  /** How often it was given. */
+  /** How often it was made ready to be sent. */
   given: number;
   /** As it is sent. */
   written: unknown;
@@ -127,19 +127,28 @@ type Soon<T> = T | Promise<T>;
 export function again(
   gateway: Gateway, shortcut: Shortcut, mono: number,
 ): Soon<Said | undefined> {
+  if (!applies(gateway, shortcut)) return undefined;
   const slot = stillThere(shortcut) ?? find(gateway, shortcut);
-  return slot instanceof Promise
-    ? slot.then((found) => from(gateway, shortcut, found, mono))
-    : from(gateway, shortcut, slot, mono);
+  if (!(slot instanceof Promise)) return from(gateway, shortcut, slot, mono);
+  return slot.then((found) =>
+    (applies(gateway, shortcut) ? from(gateway, shortcut, found, mono) : undefined));
+}
+
+/** Whether what is found by it may be given at all. */
+function applies(gateway: Gateway, { live, meaning }: Shortcut): boolean {
+  if (gateway.live !== live || gateway.mode !== 'on') return false;
+  // Answers that tell queries apart by less than all of them are found by another key.
+  if (gateway.searches.apply(meaning) !== meaning) return false;
+  const { control } = gateway.store;
+  if (control.mark?.() !== undefined) return true;
+  const known = control.look([]);
+  return !(known instanceof Promise) && known.kind === 'known';
 }
 
 function from(
   gateway: Gateway, shortcut: Shortcut, slot: Slot | undefined, mono: number,
 ): Said | undefined {
   const { meaning } = shortcut;
-  if (gateway.live !== shortcut.live || gateway.mode !== 'on') return undefined;
-  // Answers that tell queries apart by less than all of them are found by another key.
-  if (gateway.searches.apply(meaning) !== meaning) return undefined;
   const entry = slot?.kept;
   if (slot === undefined || entry?.kind !== 'answer') return undefined;
   const made = madeOf(slot, entry, shortcut.live);
@@ -152,8 +161,8 @@ function from(
 /** Where it was the last time. */
 function stillThere({ slot, marker }: Shortcut): Slot | undefined {
   if (slot === undefined) return undefined;
-  if (marker !== undefined && marker.again() === undefined) return undefined;
-  return slot.again() === undefined ? undefined : slot;
+  if (marker !== undefined && marker.use() === undefined) return undefined;
+  return slot.use() === undefined ? undefined : slot;
 }
 
 function find(gateway: Gateway, shortcut: Shortcut): Soon<Slot | undefined> {
@@ -270,8 +279,7 @@ function say(
 function formOf(
   gateway: Gateway, { reader, meaning }: Shortcut, { entry, now }: At, verdict: Verdict,
 ): Form | undefined {
-  // Said to each client by its own name for us.
-  if (LOCATIONS.some((name) => hasField(entry.fields, name))) return undefined;
+  if (isLocated(entry.fields)) return undefined;
   const told = given(gateway, reader, { meaning, entry, verdict, now });
   const { fields } = told.answer;
   const [ageAt, statusAt] = [lastOf(fields, 'Age'), lastOf(fields, 'Cache-Status')];
@@ -284,4 +292,7 @@ function lastOf(fields: Fields, name: string): number {
   throw new Error(`an answer from the cache without ${name}`);
 }
 
-const LOCATIONS = ['location', 'content-location'];
+/** Whether it says an address, which is said to each client by its own name for us. */
+export function isLocated(fields: Fields): boolean {
+  return hasField(fields, 'location') || hasField(fields, 'content-location');
+}

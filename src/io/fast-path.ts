@@ -85,7 +85,7 @@ const NOTHING = Buffer.alloc(0);
 /**
  * - `rest`: no request is under way.
  * - `head`: some of a head has come; the server reads it as well.
- * - `asked`: the answer is in the store, and on its way from there.
+ * - `asked`: the store was asked for the answer.
  * - `away`: a request is under way, here or at the server, whose end is known; `missing` bytes of
  *   it have not come yet.
  * - `given`: the server has it for good.
@@ -105,8 +105,6 @@ class Connection implements Line, DetourOwner {
   #head = '';
   #missing = 0;
   #waiting: Buffer = NOTHING;
-  /** The client has ended its half while an answer was on its way from the store. */
-  #ended = false;
   /** An answer is larger than what the socket takes at once: to be called when it has gone. */
   #gone: (() => void) | undefined;
 
@@ -175,7 +173,6 @@ class Connection implements Line, DetourOwner {
     this.#waiting = NOTHING;
     this.socket.resume();
     if (waiting.length > 0) this.#walk(waiting);
-    if (this.#ended && this.#state === 'rest') this.socket.destroySoon();
   }
 
   readonly #onData = (chunk: Buffer): void => {
@@ -240,7 +237,7 @@ class Connection implements Line, DetourOwner {
     const over = this.#world.sends();
     void coming.then((ready) => {
       over();
-      if (this.socket.destroyed) return;
+      if (this.socket.destroyed || this.socket.writableEnded) return;
       if (ready === undefined) {
         const all = Buffer.concat([chunk.subarray(0, head.length), this.#waiting]);
         this.#waiting = NOTHING;
@@ -379,7 +376,8 @@ class Connection implements Line, DetourOwner {
     // A detour that is idle is nobody's while a request is under way here.
     const idle = this.#lent === undefined && !this.socket.destroyed;
     this.#detour = undefined;
-    if (!idle || this.#exchange === undefined) this.socket.destroy();
+    const busy = this.#exchange !== undefined || this.#state === 'asked';
+    if (!idle || !busy) this.socket.destroy();
   }
 
   over(close: boolean): void {
@@ -390,10 +388,9 @@ class Connection implements Line, DetourOwner {
     this.socket.destroySoon();
   }
 
-  // Whoever ends its half asks for nothing more; what was asked has been answered.
+  // Whoever ends its half asks for nothing more, and gets what has been answered.
   readonly #onEnd = (): void => {
-    if (this.#state === 'asked') this.#ended = true;
-    else if (this.#lent === undefined) this.socket.destroySoon();
+    if (this.#lent === undefined) this.socket.destroySoon();
     else this.#lent.push(null);
   };
 

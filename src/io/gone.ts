@@ -1,5 +1,5 @@
 // A client that may go away, as those see it who work for it: what an AbortSignal says, at the cost
-// of two fields, since every request has one and hardly any needs it.
+// of two fields, since every request has one and hardly any needs it. Who listens does not throw.
 import type { Gone } from '../flow/ports.ts';
 
 export class Leaving implements Gone {

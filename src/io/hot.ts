@@ -24,7 +24,7 @@ class HotSlot implements Slot {
     this.bytes = bytes;
   }
 
-  again(): Kept | undefined {
+  use(): Kept | undefined {
     if (this.used < USED_MAX) this.used += 1;
     return this.kept;
   }
@@ -73,7 +73,7 @@ export class HotEntries {
 
   get(key: Key): Slot | undefined {
     const slot = this.#find(key);
-    slot?.again();
+    slot?.use();
     return slot;
   }
 

@@ -43,9 +43,9 @@ export function memoryEntries({ bytes: bound }: { readonly bytes: number }): Mem
     records.mark(place, Math.min(USED_MAX, records.usedAt(place) + 1), true);
     const bytes = hot.bytesOf(kept, records.word(place, TEXT));
     const slot = hot.add(kept, bytes);
-    if (slot === undefined) return { kept, lasts: false, again: () => kept };
-    admission.make(0);
-    return slot;
+    if (slot !== undefined) admission.make(0);
+    // It may have had to go at once.
+    return slot?.kept === undefined ? { kept, lasts: false, use: () => kept } : slot;
   }
 
   function put(kept: Kept): void {

@@ -1,6 +1,6 @@
 // Entries in Redis, one string each, on a connection of their own so that large bodies never stand
 // in the way of the control part. A failure is a miss, or an entry that isn't kept; never more.
-import { encode } from '../core/entry/codec.ts';
+import { decode, encode } from '../core/entry/codec.ts';
 import type { Kept, Key } from '../core/entry/entry.ts';
 import type { Clock, Entries, Slot } from '../flow/ports.ts';
 import { Decoded } from './decoded.ts';
@@ -16,19 +16,30 @@ export interface RedisEntriesOptions {
   readonly prefix: string;
   readonly clock: Clock;
   readonly lifeMsMax: number;
+  /** No memory stands in front of them. */
+  readonly alone: boolean;
 }
 
-export function redisEntries({ link, prefix, clock, lifeMsMax }: RedisEntriesOptions): Entries {
+export function redisEntries(
+  { link, prefix, clock, lifeMsMax, alone }: RedisEntriesOptions,
+): Entries {
   const name = (key: string): string => `${prefix}:${FORMAT}:e:${key}`;
   const decoded = new Decoded();
-  async function slot(key: Key): Promise<Slot | undefined> {
+  async function bytesOf(key: Key): Promise<Buffer | undefined> {
     const reply = await link.get(name(key));
-    if (reply.kind === 'failed' || !Buffer.isBuffer(reply.value)) return undefined;
-    return decoded.slot(key, reply.value);
+    return reply.kind === 'failed' || !Buffer.isBuffer(reply.value) ? undefined : reply.value;
+  }
+  async function slot(key: Key): Promise<Slot | undefined> {
+    const bytes = await bytesOf(key);
+    return bytes && decoded.slot(key, bytes);
   }
   return {
-    slot,
-    get: async (key) => (await slot(key))?.kept,
+    ...(alone && { slot }),
+    async get(key) {
+      if (alone) return (await slot(key))?.kept;
+      const bytes = await bytesOf(key);
+      return bytes && decode(bytes, key);
+    },
     async put(kept) {
       const life = String(lifeMs(kept, clock.now(), lifeMsMax));
       const [epoch, asOf] = kept.kind === 'vary' ? ['-', '0'] : [kept.epoch, String(kept.asOf)];

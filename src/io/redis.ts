@@ -25,6 +25,8 @@ export interface RedisStoreOptions extends RedisPlace {
   readonly limits: Pick<Limits, 'touched' | 'entryLifeMs' | 'quarantineMs'>;
   /** Bounds every single call. */
   readonly budgetMs: number;
+  /** No memory stands in front of it. */
+  readonly alone?: boolean;
   /** The message never holds a password. The same reason is told at most every ten seconds. */
   readonly onTrouble: (because: RedisTrouble, detail: { readonly message: string }) => void;
 }
@@ -77,7 +79,9 @@ export function redisStore(options: RedisStoreOptions): Store {
   return {
     control: fleet.control,
     turns: fleet.turns,
-    entries: redisEntries({ link: dataLink, prefix, clock, lifeMsMax: limits.entryLifeMs }),
+    entries: redisEntries({
+      link: dataLink, prefix, clock, lifeMsMax: limits.entryLifeMs, alone: options.alone === true,
+    }),
     state() {
       const trouble = fleet.trouble();
       if (trouble === undefined) return { kind: 'redis', state: 'ready' };

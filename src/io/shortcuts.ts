@@ -7,7 +7,7 @@ import { PASSING } from '../core/key/shown.ts';
 import type { Gateway, Told } from '../flow/gateway.ts';
 import type { Incoming } from '../flow/ports.ts';
 import {
-  again, type Form, type Said, type Shortcut, shortcutFor,
+  again, type Form, isLocated, type Said, type Shortcut, shortcutFor,
 } from '../flow/shortcut.ts';
 import type { HitCounter, Metrics } from './metrics.ts';
 import { asText, dateLine, linesOf, ownText, statusLine } from './wire.ts';
@@ -94,9 +94,11 @@ export class Shortcuts {
     const mono = performance.now();
     const said = again(gateway, known.shortcut, mono);
     if (said instanceof Promise) {
-      return said.then(
-        (one) => (draining() ? undefined : this.#ready(known, one, mono)), () => undefined,
-      );
+      return said.then((one) => (draining() ? undefined : this.#ready(known, one, mono)))
+        .catch((error: unknown) => {
+          gateway.ear.trouble('assertion', { error });
+          return undefined;
+        });
     }
     return this.#ready(known, said, mono);
   }
@@ -114,9 +116,9 @@ export class Shortcuts {
   }
 
   /** Takes in what the story of all reads has just told of this head. */
-  learn(head: string, incoming: Incoming, { verdict, pattern }: Told): void {
+  learn(head: string, incoming: Incoming, { answer, verdict, pattern }: Told): void {
     if (verdict.kind !== 'hit' || verdict.because !== 'fresh') return;
-    if (head.length > HEAD_BYTES_MAX) return;
+    if (head.length > HEAD_BYTES_MAX || isLocated(answer.fields)) return;
     const { gateway, metrics } = this.#options;
     const before = this.#find(head)?.shortcut;
     if (before?.live === gateway.live && before.trusted === incoming.peerTrusted) return;
@@ -175,7 +177,7 @@ export class Shortcuts {
     return found;
   }
 
-  /** What is asked for once in a second is not kept as bytes. */
+  /** What is asked for only a few times in a second is not kept as bytes. */
   #written(said: Said): Ready | undefined {
     const written = said.written as Ready | undefined;
     if (written !== undefined) return written;

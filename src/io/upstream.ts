@@ -118,7 +118,7 @@ function once(
 ): Promise<Attempt> {
   return new Promise((resolve) => {
     const exchange = new UpstreamExchange(request, { clock, headBy, resolve });
-    if (request.signal?.aborted === true) exchange.give('aborted');
+    if (request.signal?.aborted === true) exchange.giveUp('aborted');
     else exchange.dispatchTo(pool);
   });
 }
@@ -133,7 +133,7 @@ class UpstreamExchange extends Reception implements Dispatcher.DispatchHandler {
   #informed = 0;
   #cancelHead: (() => void) | undefined;
   readonly #cancelDeadline: (() => void) | undefined;
-  readonly #onGone = (): void => this.give('aborted');
+  readonly #onGone = (): void => this.giveUp('aborted');
 
   constructor(
     request: Fetch,
@@ -150,7 +150,7 @@ class UpstreamExchange extends Reception implements Dispatcher.DispatchHandler {
     this.#waitForHead();
     const { deadlineMs, signal } = request;
     if (deadlineMs !== undefined) {
-      this.#cancelDeadline = clock.after(deadlineMs, () => this.give('timeout'));
+      this.#cancelDeadline = clock.after(deadlineMs, () => this.giveUp('timeout'));
     }
     signal?.addEventListener('abort', this.#onGone);
   }
@@ -166,7 +166,7 @@ class UpstreamExchange extends Reception implements Dispatcher.DispatchHandler {
 
   /** The whole time for the head begins. */
   #waitForHead(): void {
-    this.#cancelHead = this.#clock.after(this.#headMs, () => this.give('timeout'));
+    this.#cancelHead = this.#clock.after(this.#headMs, () => this.giveUp('timeout'));
   }
 
   #noHead(): void {
@@ -174,8 +174,8 @@ class UpstreamExchange extends Reception implements Dispatcher.DispatchHandler {
     this.#cancelHead = undefined;
   }
 
-  /** Gives it up. */
-  give(because: FetchFailure): void {
+  /** Also where it has not begun. */
+  giveUp(because: FetchFailure): void {
     this.abort(because);
     // Still in the queue for a connection: nobody has to wait for its turn to be told.
     if (!this.started) this.#end(because);

@@ -40,6 +40,24 @@ void t.test('each touch that follows the last is applied', (t) => {
   t.end();
 });
 
+void t.test('its mark is another after each touch and each load, and none where it is lost', (t) => {
+  const replica = live(4);
+  const marks = new Set<object | undefined>([replica.mark]);
+  replica.hear(touch(4, ['a']));
+  t.equal(marks.has(replica.mark), true, 'what it knows already changes nothing');
+  replica.hear(touch(5, ['a']));
+  marks.add(replica.mark);
+  replica.lose();
+  t.equal(replica.mark, undefined);
+  replica.loadFirst(page(5));
+  t.equal(replica.mark, undefined, 'it is not loaded yet');
+  replica.loaded();
+  marks.add(replica.mark);
+  t.equal(marks.size, 3);
+  t.notOk(marks.has(undefined));
+  t.end();
+});
+
 for (const [what, one] of [
   ['a gap', touch(6, ['a'])],
   ['a touch of another epoch', touch(5, ['a'], { epoch: 'e2' as Epoch })],

@@ -77,6 +77,34 @@ t.test('what was not read lately is not fetched again, and old heat is no heat',
   t.end();
 });
 
+t.test('who held a use that is forgotten is given another', (t) => {
+  const ledger = new Ledger(100);
+  const one = at('one');
+  const use = ledger.read(one, rules.reads('/b'), 0);
+  t.equal(ledger.read(one, rules.reads('/b'), 1, use), use);
+  t.equal(use.hits, 2);
+  ledger.forget(one.key);
+  const another = ledger.read(one, rules.reads('/b'), 2, use);
+  t.not(another, use);
+  t.strictSame([another.hits, ledger.get(one.key), names(ledger, ['t'])], [1, another, ['one']]);
+  t.end();
+});
+
+t.test('whatever a store says of an entry, it is found and forgotten', (t) => {
+  const ledger = new Ledger(1000);
+  const odd = at('odd', { fetchMs: 1e308, tags: ['t', 't', 'u'] });
+  for (let hit = 0; hit < 3; hit += 1) ledger.read(odd, rules.reads('/b'), 0);
+  for (let i = 0; i < 100; i += 1) {
+    ledger.read(at(`${i}`, { tags: ['t', 't', 'u'] }), rules.reads('/b'), 0);
+  }
+  t.equal(names(ledger, ['t'])[0], 'odd');
+  t.equal(new Set(names(ledger, ['u', 't'])).size, 100);
+  ledger.forget(odd.key);
+  for (let i = 0; i < 100; i += 1) ledger.forget(`${i}` as Key);
+  t.strictSame(names(ledger, ['t', 'u']), []);
+  t.end();
+});
+
 t.test('an entry is found under the tags that it has now', (t) => {
   const ledger = new Ledger(100);
   ledger.read(at('x', { tags: ['old', 't'] }), rules.reads('/a'), 0);

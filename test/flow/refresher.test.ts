@@ -91,9 +91,11 @@ t.test('what waits already waits once, and what is under way is fetched once mor
   t.equal(over, 3);
 });
 
-t.test('a queue that is full leaves the coldest invalid', (t) => {
+t.test('a queue that is full leaves the coldest invalid', async (t) => {
   const { made } = refresher(1);
   void made.order(uses('/b', 20_000));
   t.strictSame(made.backlog, { waiting: 9999, running: 1 });
-  t.end();
+  void made.order(uses('/a', 1));
+  await made.order(uses('/a', 6).slice(1));
+  t.pass('whoever waits for what is left is not kept waiting');
 });

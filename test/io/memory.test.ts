@@ -145,9 +145,9 @@ void t.test('a slot is the same as long as its entry is', (t) => {
   t.equal(entries.get(one.key), slot.kept);
   const newer = { ...one, asOf: 2 as Entry['asOf'] };
   entries.put(newer);
-  const held = [slot.kept, slot.made, slot.again()].filter(Boolean);
+  const held = [slot.kept, slot.made, slot.use()].filter(Boolean);
   t.same(held, [], 'whoever holds the old one is told');
-  t.strictSame(entries.slot(one.key)!.again(), newer);
+  t.strictSame(entries.slot(one.key)!.use(), newer);
   t.equal(entries.slot(one.key)!.made, undefined);
   entries.slot(one.key)!.made = 'another';
   entries.put(one);
@@ -170,7 +170,7 @@ void t.test('a slot may be held if it says when its entry stands there no more',
     entries.get(numbered(n).key);
   }
   t.equal(entries.get(first.key), undefined);
-  t.equal(slot.again(), undefined, 'others took its place');
+  t.equal(slot.use(), undefined, 'others took its place');
   t.end();
 });
 

@@ -38,6 +38,7 @@ void t.test('who just goes leaves a cache that nobody trusts', async (t) => {
   const second = open(t, { url });
   await until(() => second.store.state().state === 'joining');
   t.strictSame(second.store.control.look(['a']), { kind: 'unknown', because: 'store-joining' });
+  t.equal(second.store.control.mark?.(), undefined);
   await ready(second.store);
   const waited = performance.now() - began;
   t.ok(waited >= LEASE_MS, `it watched for a full lease: ${Math.round(waited)} ms`);

@@ -133,6 +133,7 @@ void t.test('a server that hangs costs one budget, then nothing until it answers
   const again = performance.now();
   for (let i = 0; i < 100; i += 1) {
     t.equal((await store.control.look(['a'])).kind, 'unknown');
+    t.equal(store.control.mark?.(), undefined, 'nor does anybody go by what was known');
     t.equal(await store.entries.get(entry().key), undefined);
   }
   const next = performance.now() - again;

@@ -45,7 +45,7 @@ const NOTHING: CacheControl = {
 /** Of a message's fields, or of the field's value alone. */
 export function parseCacheControl(from: Fields | string | undefined): CacheControl {
   const value = typeof from === 'string' ? from : from && field(from, 'cache-control');
-  return value === undefined ? NOTHING : known(value);
+  return value === undefined ? NOTHING : read(directives(value));
 }
 
 /** An upstream says one of a few values again and again. */
@@ -78,7 +78,8 @@ export function responseDirectives(fields: Fields): {
     const given = targetedDirectives(field(fields, name));
     if (given !== undefined) return { said: read(given), targeted: true };
   }
-  return { said: parseCacheControl(fields), targeted: false };
+  const value = field(fields, 'cache-control');
+  return { said: value === undefined ? NOTHING : known(value), targeted: false };
 }
 
 // RFC 9213 §2.1: "Targeted fields are Dictionary Structured Fields". A duration of another type

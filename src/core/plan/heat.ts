@@ -26,6 +26,8 @@ export interface Use {
 }
 
 const STEPS_PER_DOUBLING = 4;
+/** Of more than a billion hits that take a second each. */
+const STEP_MAX = 160;
 /** So many times as many as are wanted are looked at for the hottest of one step. */
 const LOOKED_FACTOR = 8;
 /** The step of those that were not read lately. */
@@ -36,7 +38,7 @@ export function heatOf({ hits, fetchMs }: Use): number {
 }
 
 export function stepOf(use: Use): number {
-  return 1 + Math.floor(STEPS_PER_DOUBLING * Math.log2(heatOf(use)));
+  return 1 + Math.min(STEP_MAX, Math.floor(STEPS_PER_DOUBLING * Math.log2(heatOf(use))));
 }
 
 /** Very many uses under one tag. */
@@ -53,7 +55,9 @@ export class ManyUses {
     const { pattern } = use.meaning.rule;
     let steps = this.#routes.get(pattern);
     if (steps === undefined) this.#routes.set(pattern, steps = []);
-    (steps[use.step] ??= new Set()).add(use);
+    const uses = (steps[use.step] ??= new Set());
+    if (uses.has(use)) return;
+    uses.add(use);
     this.size += 1;
   }
 

@@ -82,9 +82,7 @@ export class Ledger {
     use.hits = mono - use.readAt > meaning.rule.keepFresh.recentMs ? 1 : use.hits + 1;
     if (use.meaning.rule !== meaning.rule || use.meaning.route !== meaning.route) {
       this.#bytes -= bytesOf(use);
-      this.#untag(use);
       use.meaning = nobodys(meaning);
-      this.#tag(use);
       this.#bytes += bytesOf(use);
     }
     use.readAt = mono;
@@ -95,7 +93,8 @@ export class Ledger {
 
   /**
    * The uses under any of these tags that are worth a fetch: read within their route's `recent`,
-   * and `readsMin` times; hottest (hits x fetch time) first, at most `top` of each route.
+   * and `readsMin` times; hottest (hits x fetch time) first, at most `top` of each route. Where very
+   * many are about as hot as each other, some of them.
    */
   dependents(tags: Iterable<string>, mono: number, readsMin = 1): Use[] {
     this.#looks += 1;
@@ -168,8 +167,9 @@ export class Ledger {
       const under = this.#byTag.get(tag);
       if (under === undefined) this.#byTag.set(tag, [use]);
       else if (under instanceof ManyUses) under.add(use);
+      else if (under.at(-1) === use) continue;
       else if (under.length === FEW) this.#byTag.set(tag, new ManyUses([...under, use]));
-      else if (under.at(-1) !== use) under.push(use);
+      else under.push(use);
     }
   }
 
