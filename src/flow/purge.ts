@@ -6,16 +6,12 @@ import { touchOrRemember } from './touching.ts';
 
 /**
  * Orders the refresh of what is in use under these tags, read so often at least; at most `top` of
- * each route. Where the cache is not used (`mode`), it only says what would be fetched.
+ * each route. Where the cache is not used (`mode`), it only says how many would be fetched.
  */
-export function refreshAfter(
-  gateway: Gateway,
-  tags: Iterable<string>,
-  readsMin = 1,
-): { readonly count: number; readonly tried: Promise<void> } {
+export function refreshAfter(gateway: Gateway, tags: Iterable<string>, readsMin = 1): number {
   const uses = gateway.ledger.dependents(tags, gateway.clock.mono(), readsMin);
-  const tried = gateway.mode === 'on' ? gateway.refresher.order(uses) : Promise.resolve();
-  return { count: uses.length, tried };
+  if (gateway.mode === 'on') gateway.refresher.order(uses);
+  return uses.length;
 }
 
 export interface OperatorOrder {
@@ -48,7 +44,7 @@ export async function byOperator(
   const confirmed = said.kind === 'said';
   // Everything at once would be a storm: it is fetched again as readers ask.
   const refreshes = act === 'refresh' && confirmed && tags !== 'everything';
-  const refreshing = refreshes ? refreshAfter(gateway, tags).count : 0;
+  const refreshing = refreshes ? refreshAfter(gateway, tags) : 0;
   const touched = tags === 'everything' ? ['*'] : tags;
   return { kind: 'done', touched, refreshing, confirmed };
 }

@@ -6,10 +6,13 @@ import type { FetchCause } from './ports.ts';
 
 /** Over this many waiting, what is coldest is left invalid. */
 const WAITING_MAX = 10_000;
+/** Orders that are waited for; the others leave nothing in what waits already. */
+const WAITED_MAX = 1000;
 /** A backlog of so many for each fetch under way opens one more, up to the bound. */
 const BACKLOG_PER_FETCH = 4;
 const FETCHES_MIN = 4;
 
+/** Somebody waits for it. */
 interface Order {
   /** How many have not been tried yet. */
   left: number;
@@ -33,6 +36,7 @@ export class Refresher {
   #runningMax: number;
   /** What was ordered last, to be queued soon. */
   readonly #ordered: (() => void)[] = [];
+  #waited = 0;
 
   constructor({ run, backlog, runningMax, soon }: {
     run: (use: Use, cause: FetchCause) => Promise<void>;
@@ -56,23 +60,44 @@ export class Refresher {
 
   /**
    * Queues what is not waiting already, when what is at hand has been done, such as a writer's
-   * answer; the promise ends when all of them have been tried. A use whose fetch is under way waits for another, since that one began
-   * before this write.
+   * answer. A use whose fetch is under way waits for another, since that one began before this
+   * write.
    */
-  order(uses: readonly Use[], cause: FetchCause = 'refresh'): Promise<void> {
-    if (uses.length === 0) return Promise.resolve();
-    const { promise, resolve: finish } = Promise.withResolvers<void>();
-    this.#ordered.push(() => this.#queue(uses, cause, { left: uses.length, finish }));
-    if (this.#ordered.length === 1) this.#soon(() => this.#pump());
-    return promise;
+  order(uses: readonly Use[], cause: FetchCause = 'refresh'): void {
+    if (uses.length > 0) this.#order(() => this.#queue(uses, cause, undefined));
   }
 
-  #queue(uses: readonly Use[], cause: FetchCause, order: Order): void {
+  /** The same; ends when all of them have been tried, or at once where very many wait so. */
+  orderAndWait(uses: readonly Use[]): Promise<void> {
+    if (uses.length === 0 || this.#waited === WAITED_MAX) {
+      this.order(uses);
+      return Promise.resolve();
+    }
+    this.#waited += 1;
+    return new Promise((resolve) => {
+      const finish = (): void => {
+        this.#waited -= 1;
+        resolve();
+      };
+      this.#order(() => this.#queue(uses, 'refresh', { left: uses.length, finish }));
+    });
+  }
+
+  #order(queue: () => void): void {
+    this.#ordered.push(queue);
+    if (this.#ordered.length === 1) this.#soon(() => this.#pump());
+  }
+
+  #queue(uses: readonly Use[], cause: FetchCause, order: Order | undefined): void {
     for (const use of uses) {
-      const waiting = this.#waiting.get(use.key);
-      if (waiting !== undefined) waiting.orders.push(order);
-      else if (this.#waiting.size >= WAITING_MAX) tried(order);
-      else this.#waiting.set(use.key, { use, cause, orders: [order] });
+      let waiting = this.#waiting.get(use.key);
+      if (waiting === undefined && this.#waiting.size < WAITING_MAX) {
+        waiting = { use, cause, orders: [] };
+        this.#waiting.set(use.key, waiting);
+      }
+      if (order === undefined) continue;
+      if (waiting === undefined) tried(order);
+      else waiting.orders.push(order);
     }
   }
 

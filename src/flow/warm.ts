@@ -33,7 +33,7 @@ function order(gateway: Gateway): void {
       if (meaning.kind === 'cacheable') uses.push(useOf(meaning, gateway.clock.mono()));
     }
   }
-  if (uses.length > 0) void gateway.refresher.order(uses, 'warm');
+  if (uses.length > 0) gateway.refresher.order(uses, 'warm');
 }
 
 function useOf(meaning: Cacheable, mono: number): Use {

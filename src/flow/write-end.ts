@@ -149,7 +149,11 @@ function touchAgainLater(gateway: Gateway, writing: Writing, { reach, then }: En
 
 /** With `wait` the writer is answered after the refreshes, or when its patience ends. */
 async function refreshed(gateway: Gateway, writing: Writing, reach: Reach): Promise<number> {
-  const { count, tried } = refreshAfter(gateway, reach.refresh, reach.readsMin);
-  if (writing.wait) await within(gateway.clock, writing.waitTimeoutMs, tried);
-  return count;
+  const { clock, ledger, refresher } = gateway;
+  if (!writing.wait || gateway.mode !== 'on') {
+    return refreshAfter(gateway, reach.refresh, reach.readsMin);
+  }
+  const uses = ledger.dependents(reach.refresh, clock.mono(), reach.readsMin);
+  await within(clock, writing.waitTimeoutMs, refresher.orderAndWait(uses));
+  return uses.length;
 }

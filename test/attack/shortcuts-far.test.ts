@@ -1,7 +1,9 @@
 // Hits whose entry is in Redis only, and which are answered as soon as it has come from there: what
 // comes meanwhile, a write, another mode, the client's end, is not passed by.
 import t, { type Test } from 'tap';
-import { dial, front, type Front, ok, type RawAnswer, type RawClient, rawUpstream } from '../raw.ts';
+import {
+  dial, front, type Front, ok, type RawAnswer, type RawClient, rawUpstream,
+} from '../raw.ts';
 import { startRedis, until } from '../redis.ts';
 import { ask } from '../topologies.ts';
 

@@ -40,7 +40,7 @@ void t.test('each touch that follows the last is applied', (t) => {
   t.end();
 });
 
-void t.test('its mark is another after each touch and each load, and none where it is lost', (t) => {
+void t.test('its mark is another after each touch and load, and none where it is lost', (t) => {
   const replica = live(4);
   const marks = new Set<object | undefined>([replica.mark]);
   replica.hear(touch(4, ['a']));

@@ -46,7 +46,7 @@ t.test('what is ordered begins when what is at hand has been done', async (t) =>
     runningMax: 8,
     soon: (callback) => void later.push(callback),
   });
-  const done = [made.order(uses('/b', 1)), made.order(uses('/b', 2))];
+  const done = [made.orderAndWait(uses('/b', 1)), made.orderAndWait(uses('/b', 2))];
   t.strictSame([begun, later.length], [[], 1]);
   later[0]!();
   await Promise.all(done);
@@ -55,7 +55,7 @@ t.test('what is ordered begins when what is at hand has been done', async (t) =>
 
 t.test('at most so many of a route are under way, and others need not wait for it', async (t) => {
   const { made, running, end } = refresher();
-  const done = made.order([...uses('/a', 5), ...uses('/b', 2)]);
+  const done = made.orderAndWait([...uses('/a', 5), ...uses('/b', 2)]);
   t.strictSame(running.map(({ key }) => key), ['/a0', '/a1', '/b0', '/b1']);
   t.strictSame(made.backlog, { waiting: 3, running: 4 });
   while (running.length > 0) {
@@ -68,19 +68,19 @@ t.test('at most so many of a route are under way, and others need not wait for i
 
 t.test('a backlog opens more at once, up to the bound', (t) => {
   const { made, running } = refresher(8);
-  void made.order(uses('/b', 12));
+  made.order(uses('/b', 12));
   t.equal(running.length, 4, 'a short one is no reason for many');
   const { made: busy, running: many } = refresher(8);
-  void busy.order(uses('/b', 1000));
+  busy.order(uses('/b', 1000));
   t.equal(many.length, 8);
   t.end();
 });
 
 t.test('what waits already waits once, and what is under way is fetched once more', async (t) => {
   const { made, started, end } = refresher();
-  const first = made.order([use('/a', 'x')]);
-  const second = made.order([use('/a', 'x')]);
-  const third = made.order([use('/a', 'x')]);
+  const first = made.orderAndWait([use('/a', 'x')]);
+  const second = made.orderAndWait([use('/a', 'x')]);
+  const third = made.orderAndWait([use('/a', 'x')]);
   let over = 0;
   for (const order of [first, second, third]) void order.then(() => over += 1);
   t.strictSame(started, ['x'], 'one turn at a time');
@@ -93,9 +93,20 @@ t.test('what waits already waits once, and what is under way is fetched once mor
 
 t.test('a queue that is full leaves the coldest invalid', async (t) => {
   const { made } = refresher(1);
-  void made.order(uses('/b', 20_000));
+  made.order(uses('/b', 20_000));
   t.strictSame(made.backlog, { waiting: 9999, running: 1 });
-  void made.order(uses('/a', 1));
-  await made.order(uses('/a', 6).slice(1));
+  made.order(uses('/a', 1));
+  await made.orderAndWait(uses('/a', 6).slice(1));
   t.pass('whoever waits for what is left is not kept waiting');
+});
+
+t.test('so many may wait for what they order, and the others are not kept waiting', async (t) => {
+  const { made, end } = refresher(1);
+  made.order(uses('/b', 2));
+  let over = 0;
+  for (let i = 0; i < 2000; i += 1) void made.orderAndWait(uses('/b', 2)).then(() => over += 1);
+  await turn();
+  t.equal(over, 1000, 'of those that came when a thousand waited');
+  for (let i = 0; i < 3; i += 1) await end();
+  t.equal(over, 2000);
 });

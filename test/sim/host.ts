@@ -38,7 +38,7 @@ export class Host {
       now: () => this.#wallOffset + this.#world.now * this.#pace,
       mono: () => this.#mono(),
       after: (ms, callback) => this.#after(ms, callback),
-      soon: (callback) => queueMicrotask(callback),
+      soon: (callback) => this.#after(world.chance.between(0, 2), callback),
     };
   }
 

@@ -8,13 +8,13 @@ const OURS = 'const ours = found?.replid === this.#history;';
 export const OF_STORE: readonly Mutant[] = [
   {
     name: 'a join of unknown outcome is tried again',
-    by: ['stop'], onlyWith: 'stop', seed: 8272, file: 'src/flow/fleet/entrance.ts',
+    by: ['stop'], onlyWith: 'stop', seed: 8822, file: 'src/flow/fleet/entrance.ts',
     changes: [["if (heard.kind === 'failed') return { kind: 'late' };",
       "if (heard.kind === 'failed') return { kind: 'out', because: 'store' };"]],
   },
   {
     name: 'nobody waits in a store that has just started with nothing',
-    by: ['kill'], onlyWith: 'kill', seed: 2094, file: server,
+    by: ['kill'], onlyWith: 'kill', seed: 332, file: server,
     changes: [
       [
         '    const hash = emptyHash();\n',
@@ -97,7 +97,7 @@ export const OF_STORE: readonly Mutant[] = [
   },
   {
     name: 'a turn is waited for until it is over',
-    by: ['store-clock', 'killed-after-commit'], onlyWith: 'store-clock', seed: 1,
+    by: ['store-clock', 'killed-after-commit'], onlyWith: 'store-clock', seed: 840,
     file: 'src/flow/turn.ts',
     changes: [['waits < WAITS_MAX;', 'waits < Infinity;'],
       ['    anew = true;\n', "    anew = true;\n    if (ending === 'unheard') anew = true;\n"]],

@@ -93,8 +93,8 @@ export class Ledger {
 
   /**
    * The uses under any of these tags that are worth a fetch: read within their route's `recent`,
-   * and `readsMin` times; hottest (hits x fetch time) first, at most `top` of each route. Where very
-   * many are about as hot as each other, some of them.
+   * and `readsMin` times; hottest (hits x fetch time) first, at most `top` of each route. Where
+   * very many are about as hot as each other, some of them.
    */
   dependents(tags: Iterable<string>, mono: number, readsMin = 1): Use[] {
     this.#looks += 1;
