@@ -196,8 +196,10 @@ class Connection implements Line, DetourOwner {
     if (here === chunk.length) return;
     const rest = chunk.subarray(here);
     this.#waiting = this.#waiting.length === 0 ? rest : Buffer.concat([this.#waiting, rest]);
-    // While nothing is read nobody would notice that the client goes.
-    if (this.#waiting.length > WAITING_BYTES_MAX) this.socket.destroy();
+    if (this.#waiting.length <= WAITING_BYTES_MAX) return;
+    // While nothing is read nobody would notice that the client goes; the store is soon heard of.
+    if (this.#state === 'asked') this.socket.pause();
+    else this.socket.destroy();
   }
 
   /** From the beginning of a request on. */
@@ -238,6 +240,7 @@ class Connection implements Line, DetourOwner {
     void coming.then((ready) => {
       over();
       if (this.socket.destroyed || this.socket.writableEnded) return;
+      this.socket.resume();
       if (ready === undefined) {
         const all = Buffer.concat([chunk.subarray(0, head.length), this.#waiting]);
         this.#waiting = NOTHING;

@@ -7,6 +7,8 @@ import {
 import { startRedis, until } from '../redis.ts';
 import { ask } from '../topologies.ts';
 
+t.setTimeout(120_000);
+
 const GET = 'GET /posts HTTP/1.1\r\nHost: a\r\n\r\n';
 const PUT = 'PUT /posts HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n';
 
@@ -31,6 +33,7 @@ async function stage(t: Test, more: string): Promise<Stage> {
     write(ok(`v${version}`));
   });
   const s = await front(t, upstream.url, { rules: `${more}memory: off
+lease: 500ms
 store: ${redis.url}
 routes:
   "/posts": { GET: { ttl: 10m }, PUT: { purge: [/posts] } }
@@ -87,6 +90,27 @@ for (const more of ['', 'fast_path: off\n']) {
     t.equal((await read()).body, 'v2');
     t.match([await read(), await read()], [{ body: 'v2' }, { body: 'v2' }]);
     t.ok(counts.answered > 20);
+  });
+
+  t.test(`fast_path ${name}: many may wait behind the first that is asked for`, async (t) => {
+    const { s, client, counts, hold } = await stage(t, more);
+    const long = GET.replace('\r\n\r\n', `\r\nUser-Agent: ${'x'.repeat(1900)}\r\n\r\n`);
+    const many = 200;
+    for (let i = 0; i < 2; i += 1) await client.write(long).answer();
+    const { came, release } = hold();
+    client.write(long.repeat(many));
+    await came;
+    await until(() => client.socket.writableLength === 0, { what: 'all to be sent' });
+    // Whoever is answered by the upstream meanwhile shows that they have been read as well.
+    for (let i = 0; i < 5; i += 1) {
+      await (await dial(t, s.url)).write('GET /other HTTP/1.1\r\nHost: a\r\n\r\n').answer();
+    }
+    release();
+    for (let i = 0; i < many; i += 1) {
+      const answer = await client.answer();
+      if (answer?.body !== 'v1') return t.fail(`answer ${i}: ${answer?.head ?? 'none'}`);
+    }
+    t.ok(counts.answered > 0);
   });
 
   t.test(`fast_path ${name}: a write that comes before its answer ends it`, async (t) => {
