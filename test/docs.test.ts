@@ -5,6 +5,7 @@ import { execFile, spawn } from 'node:child_process';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
@@ -120,7 +121,7 @@ t.test('every metric has its row, and every row its metric', async (t) => {
   t.same(rows.sort(), counted.sort());
 });
 
-t.test('a gateway started as the README says answers', async (t) => {
+t.test('a gateway started as the README says answers, and logs what is described', async (t) => {
   const child = spawn(
     process.execPath,
     ['src/main.ts', 'http://127.0.0.1:9', '--listen', '127.0.0.1:0', '--admin', 'off'],
@@ -130,8 +131,16 @@ t.test('a gateway started as the README says answers', async (t) => {
     },
   );
   t.teardown(() => void child.kill());
-  const [line] = await new Promise<string[]>((resolve) =>
-    void child.stdout.once('data', (data: Buffer) => resolve([String(data)])),
-  );
-  t.match(line, /"msg":"listening"/);
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  const next = async (): Promise<Record<string, unknown>> =>
+    JSON.parse((await lines.next()).value as string) as Record<string, unknown>;
+  const listening = await next();
+  t.equal(listening['msg'], 'listening');
+  await fetch(`http://${String(listening['listen'])}/posts?page=2`);
+  const line = await next();
+  t.match(line, { path: '/posts', result: 'fail', level: 40 });
+  const [, table = ''] = read('docs/operations.md').split("| in a request's line |");
+  const rows = [...table.matchAll(/^\| (`[^|]*) \|/gm)].flatMap(([, names]) =>
+    names!.split(', ').map((name) => name.replaceAll('`', '')));
+  t.same(rows.sort(), Object.keys(line).sort());
 });
