@@ -138,11 +138,7 @@ export function again(
 function applies(gateway: Gateway, { live, meaning }: Shortcut): boolean {
   if (gateway.live !== live || gateway.mode !== 'on') return false;
   // Answers that tell queries apart by less than all of them are found by another key.
-  if (gateway.searches.apply(meaning) !== meaning) return false;
-  const { control } = gateway.store;
-  if (control.mark?.() !== undefined) return true;
-  const known = control.look([]);
-  return !(known instanceof Promise) && known.kind === 'known';
+  return gateway.searches.apply(meaning) === meaning;
 }
 
 function from(
@@ -168,7 +164,11 @@ function stillThere({ slot, marker }: Shortcut): Slot | undefined {
 function find(gateway: Gateway, shortcut: Shortcut): Soon<Slot | undefined> {
   shortcut.marker = undefined;
   shortcut.slot = undefined;
-  const found = gateway.store.entries.slot?.(shortcut.meaning.key);
+  const { entries, control } = gateway.store;
+  // A store is not asked for what could not be judged.
+  const known = control.look([]);
+  if (known instanceof Promise || known.kind === 'unknown') return undefined;
+  const found = entries.slot?.(shortcut.meaning.key);
   return found instanceof Promise
     ? found.then((slot) => chosen(gateway, shortcut, slot))
     : chosen(gateway, shortcut, found);
