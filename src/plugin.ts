@@ -4,6 +4,7 @@ import type { FastifyPluginAsync } from 'fastify';
 import { compose } from './compose/gateway.ts';
 import { mount } from './compose/mount.ts';
 import type { Config } from './core/rules/config.ts';
+import { unfitToServe } from './core/rules/check.ts';
 import { parseRules } from './core/rules/parse.ts';
 import { printProblem } from './core/rules/problem.ts';
 import { loadConfig } from './io/config.ts';
@@ -30,6 +31,9 @@ async function configOf(given: EverfreshOptions['config']): Promise<Config> {
     typeof given === 'string'
       ? await loadConfig({ file: given, env: process.env })
       : parseRules(JSON.stringify(given), { file: 'config', env: process.env });
-  if (parsed.kind === 'ok') return parsed.config;
-  throw new Error(parsed.problems.map(printProblem).join('\n'));
+  // It has no admin listener of its own.
+  const problems = parsed.kind === 'wrong'
+    ? parsed.problems : unfitToServe({ ...parsed.config, admin: 'off' });
+  if (parsed.kind === 'ok' && problems.length === 0) return parsed.config;
+  throw new Error(problems.map(printProblem).join('\n'));
 }

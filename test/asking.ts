@@ -3,8 +3,12 @@ import type { Fields } from '../src/core/http/message.ts';
 import { type Cacheable, type Meaning, meaningOf } from '../src/core/key/meaning.ts';
 import type { Config, ReadRule } from '../src/core/rules/config.ts';
 import { compileMatcher } from '../src/core/rules/match.ts';
+import { liveOf } from '../src/compose/live.ts';
 import { parseRules } from '../src/core/rules/parse.ts';
 import { printProblem } from '../src/core/rules/problem.ts';
+import { noTokens } from './no-tokens.ts';
+
+const SECRET = 'a secret of the tests';
 
 /** What else of a request is not plain. */
 interface Change {
@@ -30,6 +34,7 @@ export function rulesOf(yaml: string): Rules {
   if (parsed.kind === 'wrong') throw new Error(parsed.problems.map(printProblem).join('\n'));
   const { config } = parsed;
   const match = compileMatcher(config.routes);
+  const { readers } = liveOf(config, SECRET, noTokens);
   const asks: Rules['asks'] = (target, fields = [], {
     method = 'GET', body, hasBody = body !== undefined, authority = 'localhost', scheme = 'http',
   } = {}) => {
@@ -38,7 +43,7 @@ export function rulesOf(yaml: string): Rules {
     const query = at < 0 ? undefined : target.slice(at + 1);
     return meaningOf({
       method, target, fields, path, query, authority, hasBody, body, scheme,
-    }, config, match);
+    }, config, match, readers);
   };
   return {
     config,

@@ -112,6 +112,8 @@ t.test('every metric has its row, and every row its metric', async (t) => {
     flights: () => 0,
     uses: () => 0,
     writes: () => 0,
+    readers: () => new Map(),
+    quarantined: () => 0,
   }));
   const { text } = await metrics.text();
   const counted = [...text.matchAll(/^# TYPE (everfresh_\w+)/gm)].map(([, name]) => name!);

@@ -180,9 +180,12 @@ export class RawClient {
   }
 }
 
-export async function dial(t: Teardown, address: string): Promise<RawClient> {
+/** `from`: another address of the loopback. */
+export async function dial(t: Teardown, address: string, from?: string): Promise<RawClient> {
   const { hostname, port } = new URL(address);
-  const socket = connect({ host: hostname, port: Number(port) });
+  const socket = connect({
+    host: hostname, port: Number(port), ...(from === undefined ? {} : { localAddress: from }),
+  });
   const client = new RawClient(socket);
   t.teardown(() => void socket.destroy());
   await new Promise<void>((resolve, reject) => {

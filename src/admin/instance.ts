@@ -21,7 +21,7 @@ export function instance(parts: InstanceParts): Running {
     readiness: async () => readiness(parts),
     metrics: () => parts.metrics(),
     explain: async (question) =>
-      ({ kind: 'answered', value: await explain(question, gateway.live, gateway) }),
+      ({ kind: 'answered', value: await explain(question, { ...gateway, gateway }) }),
     async order(order, act) {
       const result = await byOperator(gateway, order, act);
       return { kind: 'answered', value: judged(result, gateway.live.config) };
@@ -36,7 +36,7 @@ export function instance(parts: InstanceParts): Running {
 
 /** Degraded is still ready: without its store everfresh is a plain proxy. */
 function readiness(parts: InstanceParts): Readiness {
-  const { store, remembered, mode, refresher } = parts.gateway;
+  const { store, remembered, mode, refresher, quarantine } = parts.gateway;
   const listening = parts.listening();
   const state = store.state();
   const running = state.state === 'ready' && !remembered.pending ? 'ready' : 'degraded';
@@ -46,6 +46,7 @@ function readiness(parts: InstanceParts): Readiness {
     mode,
     store: state,
     backlog: refresher.backlog,
+    quarantined: quarantine.patterns,
   };
 }
 

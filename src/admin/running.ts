@@ -24,6 +24,8 @@ export interface Readiness {
   readonly mode: Mode;
   readonly store: StoreState;
   readonly backlog: { readonly waiting: number; readonly running: number };
+  /** Routes that are passed because their answers, shared by the file's word, differ by reader. */
+  readonly quarantined: readonly string[];
 }
 
 /** One of several processes; `restarting` has no process now, `silent` did not answer in time. */

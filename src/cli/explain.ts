@@ -5,11 +5,13 @@ import { isUrl, readField } from '../admin/asked.ts';
 import { type Reason, REASONS } from '../core/http/cache-status.ts';
 import type { Config } from '../core/rules/config.ts';
 import { isToken } from '../core/rules/formats.ts';
-import { compileFinder } from '../core/rules/match.ts';
 import { printProblem } from '../core/rules/problem.ts';
 import { printDuration } from '../core/units.ts';
 import { explain, type Explanation, type Question } from '../flow/explain.ts';
+import { liveOf } from '../compose/live.ts';
+import { realClock } from '../io/clock.ts';
 import { loadConfig } from '../io/config.ts';
+import { openTokens } from '../io/tokens.ts';
 import { usageOf } from './help.ts';
 import { DEFAULT_FILE, EXIT_OK, EXIT_WRONG, type World } from './world.ts';
 
@@ -32,7 +34,10 @@ export async function run(argv: readonly string[], world: World): Promise<number
     return EXIT_WRONG;
   }
   const { config } = parsed;
-  const said = await explain(asked.question, { config, finder: compileFinder(config.routes) });
+  const ear = { trouble: (_: string, detail: object) => world.err(JSON.stringify(detail)) };
+  const tokens = openTokens({ clock: realClock, ear });
+  const live = liveOf(config, config.secret ?? '', tokens);
+  const said = await explain(asked.question, { live, tokens });
   world.out(asked.json ? JSON.stringify(said, null, 2) : explanationText(said, config));
   return EXIT_OK;
 }
@@ -96,11 +101,17 @@ function meaningOf(because: string): string {
   return Object.hasOwn(REASONS, because) ? REASONS[because as Reason] : '';
 }
 
-function readLines({ key = '', ttlMs, tags = [], fetch }: Explanation): string[] {
+function readerLine(reader: string | undefined): string[] {
+  if (reader === undefined) return [];
+  return [reader === 'nobody' ? 'nobody in particular: who shows no credential' : `one ${reader}`];
+}
+
+function readLines({ key = '', ttlMs, tags = [], fetch, reader }: Explanation): string[] {
   const ttl = typeof ttlMs === 'number'
     ? printDuration(ttlMs)
     : 'as HTTP allows: the upstream says how long';
   return [
+    ...labelled('reader', readerLine(reader)),
     ...labelled('key', [key]),
     ...labelled('ttl', [ttl]),
     ...labelled('tags', tags),

@@ -97,7 +97,7 @@ export function readReadiness(value: unknown): Readiness | undefined {
   if (!isObject(value) || !isObject(value['store']) || !isObject(value['backlog'])) {
     return undefined;
   }
-  const { status, listening, mode, store, backlog } = value;
+  const { status, listening, mode, store, backlog, quarantined } = value;
   const read = readMode({ mode });
   if (read.kind === 'wrong' || !STATUSES.includes(status) || typeof listening !== 'boolean') {
     return undefined;
@@ -115,6 +115,7 @@ export function readReadiness(value: unknown): Readiness | undefined {
       kind, state: state as StoreState['state'], ...(because === undefined ? {} : { because }),
     },
     backlog: { waiting, running },
+    quarantined: Array.isArray(quarantined) ? quarantined.map(String) : [],
   };
 }
 

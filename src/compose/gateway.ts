@@ -1,6 +1,6 @@
 // Puts the gateway together: configuration, store, upstreams, stories. The one place where every
 // port meets its implementation; it decides nothing else.
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import type { Config } from '../core/rules/config.ts';
 import { assemble } from '../flow/assemble.ts';
 import type { Gateway } from '../flow/gateway.ts';
@@ -12,11 +12,13 @@ import { type CountedHandler, requestHandler } from '../io/handler.ts';
 import { type Logger, openLog } from '../io/log.ts';
 import { type Metrics, openMetrics } from '../io/metrics.ts';
 import { Shortcuts } from '../io/shortcuts.ts';
+import { openTokens } from '../io/tokens.ts';
 import { openTunnels, type Tunnels } from '../io/tunnel.ts';
 import { keepAliveLines } from '../io/wire.ts';
 import { undiciUpstream } from '../io/upstream.ts';
 import { earOf } from './ear.ts';
-import { liveOf, reload } from './reload.ts';
+import { liveOf } from './live.ts';
+import { reload } from './reload.ts';
 import { openStore } from './store.ts';
 
 /** A gateway without its listeners. */
@@ -49,13 +51,18 @@ export async function compose(
     flights: () => gateway.flights.size,
     uses: () => gateway.ledger.size,
     writes: () => gateway.writers.all,
+    quarantined: () => gateway.quarantine.patterns.length,
+    readers: () => new Map(gateway.live.config.identities.map(({ name }) =>
+      [name, gateway.people.count(name)])),
   }));
   const ear = earOf(metrics, log);
   const { store, near } = await openStore(config, { clock, ear });
   const upstream = undiciUpstream(() => gateway.live.config.upstream, { clock, ear });
   const newId = (): string => randomUUID();
-  const live = liveOf(config);
-  const gateway: Gateway = assemble({ live, clock, upstream, store, ear, newId });
+  const tokens = openTokens({ clock, ear });
+  // Entries of readers in a memory of its own are nobody else's to find.
+  const live = liveOf(config, config.secret ?? randomBytes(32).toString('base64url'), tokens);
+  const gateway: Gateway = assemble({ live, clock, upstream, store, ear, tokens, newId });
   const draining = (): boolean => drains;
   const shortcuts = new Shortcuts({
     gateway, metrics, draw: Math.random, draining,

@@ -24,7 +24,7 @@ const PROGRAM = fileURLToPath(new URL('../worker.ts', import.meta.url))
 /** Of its own it counts its process, and what goes wrong with the others. */
 const NOTHING = {
   entries: () => 0, bytes: () => 0, storeReady: () => true, flights: () => 0, uses: () => 0,
-  writes: () => 0, workers: () => 0,
+  writes: () => 0, workers: () => 0, quarantined: () => 0, readers: () => new Map<string, number>(),
 };
 
 export function servePrimary(source: ConfigSource): Service {

@@ -69,6 +69,7 @@ async function readiness(parts: TogetherParts): Promise<Ready> {
     mode: parts.mode(),
     store: up.map(({ store }) => store).sort((a, b) => badness(b) - badness(a))[0]
       ?? { kind: 'redis', state: 'joining' },
+    quarantined: [...new Set(up.flatMap(({ quarantined }) => quarantined))],
     backlog: {
       waiting: up.reduce((all, { backlog }) => all + backlog.waiting, 0),
       running: up.reduce((all, { backlog }) => all + backlog.running, 0),

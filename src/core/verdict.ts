@@ -11,6 +11,7 @@ export type MissBecause =
   | 'vary-miss' // only other variants do
   | 'touched' // a write ended what was kept
   | 'expired' // its time ended
+  | 'recheck' // the upstream has not accepted this reader's credential lately
   | 'request'; // the client's Cache-Control asked for it
 
 /** Why a read went around the cache. */
@@ -20,6 +21,7 @@ export type PassBecause =
   | 'no-rule'
   | 'safe-method' // OPTIONS, QUERY and others that are not cached
   | 'credentials'
+  | 'quarantined' // the leak guard saw that its answers differ by reader
   | 'path-not-canonical'
   | 'request-body'
   | 'request-range'

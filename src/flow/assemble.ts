@@ -6,7 +6,9 @@ import { Outage } from '../core/promise/outage.ts';
 import { Flights } from './flights.ts';
 import type { Gateway, Live } from './gateway.ts';
 import { Lately } from './lately.ts';
-import type { Clock, Ear, Store, Upstream } from './ports.ts';
+import { Quarantine } from './quarantine.ts';
+import { People } from './people.ts';
+import type { Clock, Ear, Store, Tokens, Upstream } from './ports.ts';
 import { refreshAfter } from './purge.ts';
 import { refreshOne } from './refresh.ts';
 import { Refresher } from './refresher.ts';
@@ -20,6 +22,7 @@ export interface World {
   readonly upstream: Upstream;
   readonly store: Store;
   readonly ear: Ear;
+  readonly tokens: Tokens;
   /** Makes an id that nobody can guess. */
   readonly newId: () => string;
 }
@@ -29,7 +32,7 @@ const KEYS_REMEMBERED = 10_000;
 const USES_MAX = 200_000;
 const USES_BYTES_MAX = 256 * 1024 * 1024;
 
-export function assemble({ live, clock, upstream, store, ear, newId }: World): Gateway {
+export function assemble({ live, clock, upstream, store, ear, tokens, newId }: World): Gateway {
   const { config } = live;
   const remembered = new Remembered(config.limits.remembered);
   const gateway: Gateway = {
@@ -48,6 +51,10 @@ export function assemble({ live, clock, upstream, store, ear, newId }: World): G
       runningMax: config.limits.refreshConcurrency,
       soon: (callback) => clock.soon(callback),
     }),
+    people: new People(),
+    tokens,
+    sweeping: false,
+    quarantine: new Quarantine(),
     uncacheable: new Lately<Key>(clock, { forMs: UNCACHEABLE_FOR_MS, keysMax: KEYS_REMEMBERED }),
     newVariants: new Lately<string>(clock, { forMs: 60_000, keysMax: KEYS_REMEMBERED }),
     remembered,

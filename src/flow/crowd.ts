@@ -15,6 +15,7 @@ import { hit } from './hit.ts';
 import { type Found, lookAside, tagsFor } from './look.ts';
 import { failed, pass } from './pass.ts';
 import type { FetchFailure } from './ports.ts';
+import { isAccepted } from './reader.ts';
 import { discard } from './spool.ts';
 import { fromEntry, fromStream, judgingPass, noteUse, wantsReader } from './telling.ts';
 
@@ -49,9 +50,10 @@ export async function fetchTogether(gateway: Gateway, asked: Asked, first: Seat)
       return stale ?? failed(gateway, asked, landing.because, seat.meaning.route);
     }
     if (landing.kind === 'answer' && fits(landing, seat.meaning)) {
-      const goodEnough = beganLater ||
+      // What one session of a reader's is given proves nothing of another.
+      const goodEnough = isAccepted(gateway, seat.meaning) && (beganLater ||
         (landing.valid && landing.kept !== 'held' && seat.wants?.reload !== true
-          && await untouched(gateway, landing.entry, seat.meaning));
+          && await untouched(gateway, landing.entry, seat.meaning)));
       if (goodEnough) return collapsed(gateway, asked, { ...seat, found }, landing);
     }
     found = await lookAside(gateway, seat.meaning);
@@ -157,7 +159,7 @@ export async function staleOnError(
   { meaning, found: { entry }, wants }: Seat,
   failure?: FetchFailure,
 ): Promise<Told | undefined> {
-  if (entry === undefined) return undefined;
+  if (entry === undefined || !isAccepted(gateway, meaning)) return undefined;
   const now = gateway.clock.now();
   const disconnected = failure === 'refused' || failure === 'reset';
   const because = reusableOnError(entry, wants, now) ? 'stale-if-error'

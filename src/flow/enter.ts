@@ -8,6 +8,7 @@ import type { Asked, Gateway, Live, Told } from './gateway.ts';
 import { pass, problemTold } from './pass.ts';
 import { Broken, type Incoming } from './ports.ts';
 import { read } from './read.ts';
+import { afterAnswer, verified } from './reader.ts';
 import { write } from './write.ts';
 import { gatherRequest } from './write-bodies.ts';
 
@@ -25,6 +26,7 @@ export async function enter(
     if (before !== undefined && gateway.mode !== 'off') {
       return await read(gateway, asked, before.meaning);
     }
+    if (gateway.live.config.identities.length > 0) return await storyOfReader(gateway, asked);
     return await story(gateway, asked);
   } catch (error) {
     if (error instanceof Broken)
@@ -49,10 +51,11 @@ function askedAgain(incoming: Incoming, { reader: { target, path, query } }: Kno
 
 /** The request as the door lets it in, or why it does not. */
 export function askedOf(
-  { live: { config } }: Gateway, incoming: Incoming,
+  { live: { config, believedFrom } }: Gateway, incoming: Incoming,
 ): Asked | Extract<Entered, { kind: 'refuse' }> {
   const hasBody = incoming.body !== undefined;
-  const { method, fields, httpVersion, authority } = incoming;
+  const { method, httpVersion, authority } = incoming;
+  const fields = believedFrom(incoming.fields, incoming.peer);
   const door = atTheDoor(
     { method, target: incoming.target, fields, httpVersion, authority, hasBody },
     { limits: config.limits, hosts: config.hosts, credentials: config.credentials.headers },
@@ -61,7 +64,15 @@ export function askedOf(
   const { path, query } = door;
   // RFC 9112 §3.2.1: to the upstream goes the origin-form, in whatever form the target came.
   const target = query === undefined ? path : `${path}?${query}`;
-  return { ...incoming, target, path, query, hasBody };
+  return { ...incoming, fields, target, path, query, hasBody };
+}
+
+/** Who asks may be one of many readers, and may be no more after this. */
+async function storyOfReader(gateway: Gateway, asked: Asked): Promise<Told> {
+  await verified(gateway, asked.fields);
+  const told = await story(gateway, asked);
+  await afterAnswer(gateway, asked, told);
+  return told;
 }
 
 function story(gateway: Gateway, asked: Asked): Promise<Told> {

@@ -4,13 +4,15 @@ import { atTheDoor } from '../core/http/door.ts';
 import { field, type Fields, hasField } from '../core/http/message.ts';
 import { type Cacheable, meaningOf } from '../core/key/meaning.ts';
 import { queryOf } from '../core/key/query.ts';
+import { identitiesOf } from '../core/key/reader.ts';
 import { askingWith } from '../core/key/shown.ts';
 import { reachOf, writeRules } from '../core/plan/reach.ts';
 import { extraTag } from '../core/plan/tags.ts';
 import { parseBody, texts } from '../core/plan/values.ts';
-import type { Config } from '../core/rules/config.ts';
 import type { Gateway, Live } from './gateway.ts';
 import { lookAside } from './look.ts';
+import type { Tokens } from './ports.ts';
+import { selfOf, verified } from './reader.ts';
 
 export interface Question {
   readonly method: string;
@@ -28,6 +30,8 @@ export interface Explanation {
   readonly route?: string;
   readonly key?: string;
   readonly asking?: string;
+  /** The identity as which it is asked for, or that it is nobody's in particular. */
+  readonly reader?: string;
   readonly fetch?: {
     readonly method: string; readonly target: string; readonly fields: readonly string[];
   };
@@ -44,12 +48,15 @@ export interface Explanation {
 
 const SAFE = new Set(['OPTIONS', 'TRACE']);
 
-export async function explain(
-  question: Question,
-  live: Pick<Live, 'config' | 'finder'>,
-  gateway?: Gateway,
-): Promise<Explanation> {
-  const { config, finder } = live;
+/** Where there is no gateway that runs, nobody is asked what is kept. */
+export interface Explaining {
+  readonly live: Pick<Live, 'config' | 'finder' | 'readers'>;
+  readonly tokens: Tokens;
+  readonly gateway?: Gateway;
+}
+
+export async function explain(question: Question, world: Explaining): Promise<Explanation> {
+  const { config, finder, readers } = world.live;
   const method = question.method.toUpperCase();
   const target = question.url.replace(/^https?:\/\/[^/?#]*(?=[/?#]|$)/, '') || '/';
   const request = `${method} ${target}`;
@@ -70,14 +77,15 @@ export async function explain(
   );
   if (door.kind === 'refuse') return { request, kind: 'refuse', because: door.because };
   const { path, query, authority } = door;
+  await verified(world, fields);
   const scheme = config.tls === undefined ? 'http' : 'https';
   const { body } = question;
   const asked = { method, target, fields, path, query, authority, hasBody, scheme, body } as const;
   if (method !== 'GET' && method !== 'HEAD' && method !== 'QUERY') {
     if (SAFE.has(method)) return { request, kind: 'pass', because: 'safe-method' };
-    return explainWrite({ ...asked, request }, question, { config, finder, gateway });
+    return explainWrite({ ...asked, request }, question, world);
   }
-  const meaning = meaningOf(asked, config, (at) => finder.match(at));
+  const meaning = meaningOf(asked, config, (at) => finder.match(at), readers);
   if (meaning.kind === 'pass') {
     const route = meaning.route?.pattern;
     return {
@@ -87,21 +95,46 @@ export async function explain(
       ...(route === undefined ? {} : { route }),
     };
   }
-  const { rule, recipe, tags, key } = meaning;
+  const { rule, recipe, tags, key, credential } = meaning;
+  const { gateway } = world;
   const asking = askingWith(fields, config.credentials);
-  const passes = asking !== 'none' && rule.per !== 'everyone';
+  const quarantined = gateway?.quarantine.holds(rule) === true;
+  const passes = asking !== 'none' && rule.per === undefined;
   return {
     request,
     kind: 'read',
-    ...(passes ? { because: 'credentials' } : {}),
+    ...(quarantined ? { because: 'quarantined' } : passes ? { because: 'credentials' } : {}),
     route: rule.pattern,
     key,
     asking,
-    fetch: { method: recipe.method, target: recipe.target, fields: recipe.fields },
-    tags: [...tags, ...ownTagsKnown(meaning)],
+    ...readerOf(meaning),
+    fetch: {
+      method: recipe.method, target: recipe.target,
+      fields: [
+        ...recipe.fields, ...hidden(rule.service), ...hidden(credential?.fields ?? []),
+      ],
+    },
+    tags: [...tags, ...ownTagsKnown(meaning)].map(nameless),
     ttlMs: rule.ttlMs ?? null,
     ...(gateway === undefined ? {} : { cached: await cachedNow(gateway, meaning) }),
   };
+}
+
+/** As what somebody reads, never who it is. */
+function readerOf({ rule, reader }: Cacheable): Pick<Explanation, 'reader'> {
+  if (identitiesOf(rule).length === 0) return {};
+  return { reader: reader === undefined ? 'nobody' : reader.identity.name };
+}
+
+const HIDDEN = '…';
+
+function hidden(fields: Fields): string[] {
+  return fields.map((text, i) => (i % 2 === 0 ? text : HIDDEN));
+}
+
+/** A tag without whom it is about. */
+function nameless(tag: string): string {
+  return tag.replace(/(^| @)(who:[A-Za-z][\w-]*):[\w-]{43}$/, `$1$2:${HIDDEN}`);
 }
 
 /** The rule's own tags; one that takes the answer to compute stands as the file says it. */
@@ -132,26 +165,28 @@ function explainWrite(
     request: string;
   },
   { body }: Question,
-  {
-    config,
-    finder,
-    gateway,
-  }: { config: Config; finder: Live['finder']; gateway: Gateway | undefined },
+  { live, gateway }: Explaining,
 ): Explanation {
+  const { config, finder } = live;
   const { request } = asked;
   const rules = writeRules(asked, finder);
   const typed = hasField(asked.fields, 'content-type')
     ? asked.fields
     : [...asked.fields, 'Content-Type', 'application/json'];
   const said = { requestFields: asked.fields, requestBody: body && parseBody(typed, body) };
-  const { refresh, purge, why } = reachOf(asked, rules, { config, finder, said });
+  const selfOn = selfOf({ live }, asked);
+  const { refresh, purge, why } = reachOf(asked, rules, { config, finder, said, selfOn });
   const inUse = (tag: string): { inUse?: number } =>
     gateway === undefined
       ? {}
       : { inUse: gateway.ledger.dependents([tag], gateway.clock.mono()).length };
   const touches = [
-    ...[...refresh].map((tag) => ({ tag, because: why.get(tag)!, then: 'refresh', ...inUse(tag) })),
-    ...[...purge].map((tag) => ({ tag, because: why.get(tag)!, then: 'purge', ...inUse(tag) })),
+    ...[...refresh].map((tag) => ({
+      tag: nameless(tag), because: why.get(tag)!, then: 'refresh', ...inUse(tag),
+    })),
+    ...[...purge].map((tag) => ({
+      tag: nameless(tag), because: why.get(tag)!, then: 'purge', ...inUse(tag),
+    })),
   ];
   const route = rules.rules[0]?.rule.pattern;
   if (touches.length === 0) return { request, kind: 'pass', because: 'no-touchable-route' };

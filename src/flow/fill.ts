@@ -12,6 +12,7 @@ import type { Gateway } from './gateway.ts';
 import { type FillOrder, keep, outdate, receivedOf, type Timing } from './keep.ts';
 import type { FetchedAnswer } from './pass.ts';
 import type { Fetch, FetchFailure } from './ports.ts';
+import { noteAnswer } from './reader.ts';
 import { discard, Spool, streamOf } from './spool.ts';
 import { takeTurn } from './turn.ts';
 import { SOON_MS, within } from './within.ts';
@@ -87,6 +88,9 @@ async function fetchAndKeep(
     return { kind: 'failed', because: fetched.because };
   }
   const timing: Timing = { startedAt, requestedAt };
+  if (order.meaning.reader !== undefined) {
+    await noteAnswer(gateway, order, { ...fetched, startedAt });
+  }
   if (fetched.status === 304 && former !== undefined && validators.length > 0) {
     return notModified(gateway, { order, former: former.entry, fetched, timing }, land);
   }
@@ -101,7 +105,8 @@ async function fetchAndKeep(
 
 /** What the upstream is asked by a recipe, and nothing that its reader alone said. */
 export function requestOf(
-  { meaning: { recipe, route }, requestFields, id, inform }: FillOrder, more: Fields,
+  { meaning: { recipe, route, rule, credential }, requestFields, id, inform, again }: FillOrder,
+  more: Fields,
 ): Omit<Fetch, 'cause'> {
   const { method, target, fields, body, host, secure } = recipe;
   const named = id === undefined || hasField(fields, 'x-request-id');
@@ -111,6 +116,9 @@ export function requestOf(
     fields: [
       ...keepFields(fields, (name) => name !== 'traceparent'),
       ...traceFields(requestFields),
+      ...rule.service,
+      ...(credential?.fields ?? []),
+      ...(again === true ? ['Everfresh-Refresh', '1'] : []),
       ...(named ? [] : ['X-Request-Id', shownId(id)]),
       ...more,
       ...(host === undefined ? [] : ['Host', host]),

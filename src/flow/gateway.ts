@@ -3,11 +3,17 @@
 import type { Key } from '../core/entry/entry.ts';
 import type { Ledger } from '../core/plan/ledger.ts';
 import type { Finder } from '../core/plan/reach.ts';
-import type { Config, Mode } from '../core/rules/config.ts';
+import type { Fields } from '../core/http/message.ts';
+import type { Readers } from '../core/key/reader.ts';
+import type { Config, Identity, Mode } from '../core/rules/config.ts';
 import type { Outage } from '../core/promise/outage.ts';
 import type { Verdict } from '../core/verdict.ts';
 import type { Flights } from './flights.ts';
-import type { Answer, ByteStream, Clock, Ear, Incoming, Store, Upstream } from './ports.ts';
+import type { Quarantine } from './quarantine.ts';
+import type { People } from './people.ts';
+import type {
+  Answer, ByteStream, Clock, Ear, Incoming, Store, Tokens, Upstream,
+} from './ports.ts';
 import type { Remembered } from './remembered.ts';
 import type { Refresher } from './refresher.ts';
 import type { Lately } from './lately.ts';
@@ -18,6 +24,12 @@ export interface Live {
   readonly finder: Finder;
   /** Whether a peer is a proxy in front whose word about its clients is believed. */
   readonly trusts: (address: string) => boolean;
+  /** How readers are told apart. */
+  readonly readers: Readers;
+  /** A request's fields without those that say who a reader is, and are not this peer's to set. */
+  readonly believedFrom: (fields: Fields, peer: string) => Fields;
+  /** Identities of which a request of this method and path ends a credential. */
+  readonly forgets: (method: string, path: string) => readonly Identity[];
 }
 
 export interface Gateway {
@@ -31,6 +43,11 @@ export interface Gateway {
   readonly flights: Flights;
   readonly searches: Searches;
   readonly refresher: Refresher;
+  readonly people: People;
+  readonly tokens: Tokens;
+  readonly quarantine: Quarantine;
+  /** People who are known are looked through from time to time. */
+  sweeping: boolean;
   /** Keys whose last answer could not be kept, so that nobody queues for them. */
   readonly uncacheable: Lately<Key>;
   /** New variants of each route in the running minute. */

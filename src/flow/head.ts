@@ -11,6 +11,7 @@ import type { Asked, Gateway, Told } from './gateway.ts';
 import { type FillOrder, keep, outdate, receivedOf, type Timing } from './keep.ts';
 import type { Found } from './look.ts';
 import { failed, type FetchedAnswer, pass } from './pass.ts';
+import { noteAnswer } from './reader.ts';
 import { discard } from './spool.ts';
 import { fromStream, wantsReader } from './telling.ts';
 
@@ -33,6 +34,7 @@ export async function readHead(
     const stale = await staleOnError(gateway, asked, seat, fetched.because);
     return stale ?? failed(gateway, asked, fetched.because, meaning.route);
   }
+  await noteAnswer(gateway, order, { ...fetched, startedAt: timing.startedAt });
   const stale = fetched.status >= 500 ? await staleOnError(gateway, asked, seat) : undefined;
   if (stale !== undefined) {
     discard(fetched.body);

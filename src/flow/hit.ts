@@ -5,6 +5,7 @@ import type { ClientWants } from '../core/http/client-directives.ts';
 import type { Cacheable } from '../core/key/meaning.ts';
 import type { Asked, Gateway, Told } from './gateway.ts';
 import type { Found } from './look.ts';
+import { isAccepted } from './reader.ts';
 import { refreshBehind } from './refresh.ts';
 import { fromEntry } from './telling.ts';
 
@@ -17,6 +18,10 @@ export function hit(
   const { entry } = found;
   if (entry === undefined || found.standing !== 'valid') return undefined;
   if (!sharedWith(entry, meaning.asking, meaning.rule)) return undefined;
+  if (!isAccepted(gateway, meaning)) {
+    found.because = 'recheck';
+    return undefined;
+  }
   const reused = reuse(entry, meaning.rule, wants, gateway.clock.now());
   if (reused.kind === 'no') {
     found.because = reused.because;

@@ -31,6 +31,10 @@ export interface FillOrder {
   readonly conditional?: boolean;
   /** Fetched beside the flights of its key, so that another one may have been quicker. */
   readonly beside?: true;
+  /** No reader waits for it: it follows a write. */
+  readonly again?: true;
+  /** Not as the reader, but in the reader's name. */
+  readonly as?: 'service' | undefined;
   /** Where instances that lack the same take turns; undefined: it is fetched whoever else does. */
   readonly turn?: Key;
   /** Of the reader's request, to be followed by. */
@@ -108,9 +112,11 @@ async function newerThere(gateway: Gateway, entry: Entry, timing: Timing): Promi
 
 // New variants of a route are bounded in number and by the minute, so that nobody can push out what
 // others read by asking for what nobody reads.
-function crowded(gateway: Gateway, { rule }: Cacheable, entry: Entry): boolean {
+function crowded(gateway: Gateway, { rule, reader }: Cacheable, entry: Entry): boolean {
   if (gateway.ledger.has(entry.key)) return false;
-  if (!gateway.ledger.hasRoom(rule, gateway.clock.mono())) return true;
+  const mono = gateway.clock.mono();
+  if (reader !== undefined && !gateway.ledger.hasRoomFor(reader, rule, mono)) return true;
+  if (!gateway.ledger.hasRoom(rule, mono)) return true;
   return gateway.newVariants.add(rule.pattern) > gateway.live.config.limits.newVariantsPerMinute;
 }
 

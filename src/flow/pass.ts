@@ -44,6 +44,9 @@ export async function pass(
   return { ...told, answer: { ...told.answer, body: tapped.body } };
 }
 
+// The last of them is ours to say.
+const NOT_PASSED = new Set(['host', 'expect', 'everfresh-refresh']);
+
 /** The request as it is sent on when nothing of it is withheld. */
 export function throughFetch(
   gateway: Gateway,
@@ -55,7 +58,7 @@ export function throughFetch(
   // On a path that is read through the cache a GET is a GET, whatever else a client calls it.
   const plain = cause === 'pass' && readRuleOf(route, asked.method) !== undefined;
   const fields = keepFields(endToEnd(asked.fields), (name) =>
-    name !== 'host' && name !== 'expect' && !(plain && OVERRIDES.includes(name)));
+    !NOT_PASSED.has(name) && !(plain && OVERRIDES.includes(name)));
   const safe = cause !== 'write';
   return {
     method: asked.method,

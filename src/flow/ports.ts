@@ -2,7 +2,8 @@
 // implementation stands in io/ (or in a test); nothing here does anything.
 import type { Entry, Epoch, Kept, Key, Seq } from '../core/entry/entry.ts';
 import type { Fields, RequestHead, ResponseHead } from '../core/http/message.ts';
-import type { Route } from '../core/rules/config.ts';
+import type { Claims } from '../core/key/reader.ts';
+import type { Identity, Route } from '../core/rules/config.ts';
 
 /** Chunks in order; ends by returning, breaks by throwing `Broken`. Leaving early cancels it. */
 export interface ByteStream extends AsyncIterable<Uint8Array> {
@@ -86,7 +87,8 @@ export interface Fetch extends RequestHead {
   readonly cause: FetchCause;
 }
 
-export type FetchCause = 'miss' | 'refresh' | 'revalidate' | 'pass' | 'write' | 'warm';
+export type FetchCause = 'miss' | 'refresh' | 'revalidate' | 'pass' | 'write' | 'warm'
+  | 'leak-guard';
 
 export type Fetched =
   | {
@@ -213,6 +215,22 @@ export interface Turns {
   end(key: Key, kept: boolean, ms: number): Promise<void>;
 }
 
+/** Readers whose credentials some instance trusts, by their tags, for all instances to know. */
+export interface KnownReaders {
+  /** It is trusted for so long from now; false where the store could not be told. */
+  note(tag: string, ms: number): Promise<boolean>;
+  /** Whether anybody may trust it; undefined where nobody could be asked. */
+  known(tag: string): Promise<boolean | undefined>;
+}
+
+/** Signed tokens, whose verification takes a while. */
+export interface Tokens {
+  /** What is known of it now: its claims, that it is no good, or that it has to be verified. */
+  look(identity: Identity, token: string): Claims | 'bad' | 'unknown';
+  /** From then on it is known. Never rejects. */
+  verify(identity: Identity, token: string): Promise<void>;
+}
+
 export interface StoreState {
   readonly kind: 'memory' | 'redis';
   readonly state: 'ready' | 'joining' | 'down';
@@ -241,6 +259,7 @@ export interface Store {
   readonly entries: Entries;
   /** Where several instances share it. */
   readonly turns?: Turns;
+  readonly readers?: KnownReaders;
   state(): StoreState;
   /** What others touched, and what was touched for those who are gone, is to be fetched again. */
   onTouched(callback: (tags: readonly string[]) => void): void;
@@ -269,6 +288,10 @@ export interface Ear {
   ): void;
   touched(tags: number | 'everything'): void;
   refreshed(pattern: string, result: RefreshResult): void;
+  /** What was kept for one reader has been ended. */
+  readerEnded(identity: string, because: 'refused' | 'forgotten'): void;
+  /** What all share of a route was compared for two readers. */
+  guarded(pattern: string, result: 'same' | 'other' | 'unclear' | 'failed'): void;
   backlog(waiting: number, running: number): void;
   kept(entry: Entry): void;
   store(news: StoreNews): void;
@@ -276,8 +299,9 @@ export interface Ear {
 }
 
 export type RefreshResult =
-  'kept' | 'not-modified' | 'not-kept' | 'failed' | 'fresh-already' | 'outrun';
+  | 'kept' | 'not-modified' | 'not-kept' | 'failed' | 'fresh-already' | 'outrun'
+  | 'no-credential';
 
 export type Trouble =
   'assertion' | 'store' | 'touch-unconfirmed' | 'not-kept' | 'refresh-failed' | 'swept' | 'config'
-  | 'worker';
+  | 'worker' | 'tokens' | 'leak';

@@ -11,6 +11,7 @@ import { fetchTogether } from './crowd.ts';
 import type { Asked, Gateway, Told } from './gateway.ts';
 import { readHead } from './head.ts';
 import { hit } from './hit.ts';
+import { watchForLeaks } from './leak-guard.ts';
 import { type Found, lookAside } from './look.ts';
 import { keptPart, readPart } from './part.ts';
 import { pass, problemTold } from './pass.ts';
@@ -18,16 +19,21 @@ import { judgingPass, keepingPass } from './telling.ts';
 
 /** `known`: what it means, where that was worked out before. */
 export async function read(gateway: Gateway, asked: Asked, known?: Cacheable): Promise<Told> {
-  const { config, finder } = gateway.live;
-  const meant = known ?? meaningOf(asked, config, (path) => finder.match(path));
+  const { config, finder, readers } = gateway.live;
+  const meant = known ?? meaningOf(asked, config, (path) => finder.match(path), readers);
   if (meant.kind === 'pass') return pass(gateway, asked, meant);
   const meaning = gateway.searches.apply(meant);
-  const { route } = meaning;
+  const { route, reader, credential } = meaning;
+  if (reader !== undefined) gateway.people.seen(reader, credential!, gateway.clock.mono());
+  if (gateway.quarantine.holds(meaning.rule)) {
+    return pass(gateway, asked, { because: 'quarantined', route });
+  }
   if (gateway.mode === 'observe') return pass(gateway, asked, { because: 'observe', route });
 
   const wants = config.clientDirectives === 'honour' ? clientWants(asked.fields) : undefined;
   const looked = lookAside(gateway, meaning);
   const found = looked instanceof Promise ? await looked : looked;
+  watchForLeaks(gateway, asked, meaning);
   const told = hit(gateway, asked, { meaning, found, wants });
   if (told !== undefined) return told;
 

@@ -9,6 +9,7 @@ import type { Gateway } from './gateway.ts';
 import type { FillOrder } from './keep.ts';
 import type { Found } from './look.ts';
 import type { FetchCause, RefreshResult } from './ports.ts';
+import { endReader, type Replay, replayOf } from './reader.ts';
 import { discard } from './spool.ts';
 
 /** Fetches one use again, unless it turns out to be valid already. Never rejects. */
@@ -24,8 +25,17 @@ export async function refreshOne(gateway: Gateway, use: Use, cause: FetchCause):
 
 async function refreshed(gateway: Gateway, use: Use, cause: FetchCause): Promise<RefreshResult> {
   const { control, entries } = gateway.store;
-  const meaning = meaningNow(gateway, use);
-  if (meaning === undefined) return 'not-kept';
+  const meant = meaningNow(gateway, use);
+  if (meant === undefined) return 'not-kept';
+  const { reader, rule } = meant;
+  const replay: Replay = reader === undefined
+    ? { kind: 'as' } : replayOf(gateway, reader, rule.pattern);
+  if (replay.kind === 'no') {
+    gateway.ledger.forget(use.key);
+    return 'no-credential';
+  }
+  const { credential, as } = replay;
+  const meaning = credential === undefined ? meant : { ...meant, credential };
   for (let turn = 0; ; turn += 1) {
     const running = gateway.flights.running(use.key);
     if (running !== undefined) await running;
@@ -46,17 +56,19 @@ async function refreshed(gateway: Gateway, use: Use, cause: FetchCause): Promise
     const former = entry && { entry, touched: true };
     const { fields } = meaning.recipe;
     const order: FillOrder = {
-      meaning, requestFields: fields, known, former, names, cause, turn: use.key,
+      meaning, requestFields: fields, known, former, names, cause, turn: use.key, again: true,
+      as,
     };
     return fly(gateway, use, order);
   }
 }
 
 /** Under the rules of now; undefined where a reload has changed the rule: nobody would read it. */
-function meaningNow({ live }: Gateway, { meaning }: Use): Cacheable | undefined {
+function meaningNow({ live, quarantine }: Gateway, { meaning }: Use): Cacheable | undefined {
   const route = live.finder.match(meaning.recipe.path)?.route;
   const rule = readRuleOf(route, meaning.recipe.method);
   if (route === undefined || rule?.hash !== meaning.rule.hash) return undefined;
+  if (quarantine.holds(rule)) return undefined;
   return { ...meaning, route, rule, asking: 'none', telling: meaning.recipe.fields };
 }
 
@@ -64,16 +76,22 @@ async function fly(gateway: Gateway, use: Use, order: FillOrder): Promise<Refres
   const flight = gateway.flights.start(use.key, () => launch(gateway, order));
   discardUnread(await flight.first);
   const landing = await flight.landing;
+  const { reader } = order.meaning;
   const status = landing.kind === 'answer' ? landing.entry.status : undefined;
   const gone = status === 404 || status === 410;
   // What is not there any more is fetched again when somebody asks for it, not at each write.
   if (gone || landing.kind === 'unkept') gateway.ledger.forget(use.key);
+  if (reader !== undefined && isRefused(landing)) await endReader(gateway, reader, 'refused');
   if (landing.kind === 'failed') {
     gateway.ear.trouble(
       'refresh-failed', { pattern: use.meaning.rule.pattern, because: landing.because },
     );
   }
   return resultOf(landing);
+}
+
+function isRefused(landing: Landing): boolean {
+  return landing.kind === 'unkept' && (landing.status === 401 || landing.status === 403);
 }
 
 function resultOf(landing: Landing): RefreshResult {
@@ -105,6 +123,11 @@ export function refreshBehind(gateway: Gateway, meaning: Cacheable, found: Found
   };
   const flight = gateway.flights.start(found.key, () => launch(gateway, order));
   void flight.first.then(discardUnread);
+  const { reader } = meaning;
+  if (reader === undefined) return;
+  void flight.landing.then(async (landing) => {
+    if (isRefused(landing)) await endReader(gateway, reader, 'refused');
+  }).catch((error: unknown) => gateway.ear.trouble('assertion', { error }));
 }
 
 function discardUnread(first: First): void {

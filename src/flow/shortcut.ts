@@ -10,6 +10,7 @@ import {
   type Cacheable, type Matcher, meaningOf, readRuleOf, variantKey,
 } from '../core/key/meaning.ts';
 import { letsPass, PASSING } from '../core/key/shown.ts';
+import type { Config } from '../core/rules/config.ts';
 import type { Use } from '../core/plan/ledger.ts';
 import { valid } from '../core/promise/validity.ts';
 import type { Verdict } from '../core/verdict.ts';
@@ -108,14 +109,23 @@ export function shortcutFor(gateway: Gateway, incoming: Incoming): Shortcut | un
   const fields = strips
     ? keepFields(asked.fields, (name) => !PASSING.includes(name)) : asked.fields;
   const match: Matcher = (path) => live.finder.match(path);
-  const meaning = meaningOf({ ...asked, fields }, live.config, match);
+  const meaning = meaningOf({ ...asked, fields }, live.config, match, live.readers);
   if (meaning.kind === 'pass' || meaning.asking !== 'none') return undefined;
+  if (meaning.reader !== undefined || namesSomebody(incoming.fields, live.config)) return undefined;
   const { target, path, query } = asked;
   const reader = { method, fields, scheme, authority, target, path, query };
   return {
     live, reader, strips, trusted: incoming.peerTrusted, meaning, conditional, slot: undefined,
     marker: undefined, variant: undefined, compared: undefined,
   };
+}
+
+/** What it says of its reader counts from some peers only, which the head does not tell. */
+function namesSomebody(fields: Fields, { identities }: Config): boolean {
+  const plain = (name: string): string => name.toLowerCase().replaceAll('_', '-');
+  const names = identities.flatMap(({ from }) => (from.kind === 'trusted' ? plain(from.name) : []));
+  return names.length > 0
+    && fields.some((text, i) => i % 2 === 0 && names.includes(plain(text)));
 }
 
 type Soon<T> = T | Promise<T>;

@@ -1,5 +1,6 @@
 // Gives a reader what was found or fetched: conditional requests are answered here, readers are
 // entered in the ledger, and an answer that was passed is kept where the upstream calls it public.
+import { fieldsOfReaders, sharable } from '../core/entry/answering.ts';
 import type { Entry } from '../core/entry/entry.ts';
 import { extentOf } from '../core/entry/parts.ts';
 import { judgeHead } from '../core/entry/storing.ts';
@@ -9,6 +10,7 @@ import { field, type Fields, hasField, keepFields } from '../core/http/message.t
 import { askedRange, ifRangeHolds, partial, unsatisfiableFields } from '../core/http/range.ts';
 import { forwardedFields } from '../core/key/forwarded.ts';
 import type { Cacheable } from '../core/key/meaning.ts';
+import { identitiesOf } from '../core/key/reader.ts';
 import { shownWithCredentials } from '../core/key/shown.ts';
 import type { Verdict } from '../core/verdict.ts';
 import { gather } from './fill.ts';
@@ -49,7 +51,7 @@ export function given(
 ): Told {
   const { route } = meaning;
   const ageMs = currentAge(entry, now);
-  const shown = representation(asked, entry, now);
+  const shown = representation(asked, asGiven(entry, meaning), now);
   const fields = dressed(gateway, asked, {
     fields: shown.fields,
     verdict,
@@ -64,6 +66,12 @@ export function given(
   }
   const body = asked.method === 'HEAD' ? undefined : whole;
   return answer({ ...shown, fields, body }, verdict, meaning);
+}
+
+/** As its reader's own client is told of it. */
+function asGiven(entry: Entry, { rule }: Cacheable): Entry {
+  if (identitiesOf(rule).length === 0) return entry;
+  return { ...entry, fields: fieldsOfReaders(entry.fields, rule, entry.clientEtag) };
 }
 
 interface Given {
@@ -105,9 +113,13 @@ function representation(asked: Reader, entry: Entry, now: number): Given {
 export function fromStream(
   gateway: Gateway,
   asked: Asked,
-  { meaning, fetched, verdict }: { meaning: Cacheable; fetched: FetchedAnswer; verdict: Verdict },
+  { meaning, fetched: came, verdict }: {
+    meaning: Cacheable; fetched: FetchedAnswer; verdict: Verdict;
+  },
 ): Told {
-  const { route } = meaning;
+  const { route, rule } = meaning;
+  const apart = identitiesOf(rule).length > 0 && sharable(verdict);
+  const fetched = apart ? { ...came, fields: fieldsOfReaders(came.fields, rule, undefined) } : came;
   const now = gateway.clock.now();
   if (evaluateConditional(asked.fields, asked.method, fetched, now) === 'send') {
     return answered(gateway, asked, { fetched, verdict, route });
@@ -178,9 +190,16 @@ const CONDITIONS = [
 
 const CALLED = ['forwarded', 'x-forwarded-host', 'x-forwarded-port'];
 
-/** Even where all may share an answer, the upstream may want to know who asks: then it is told. */
-export function wantsReader({ asking }: Cacheable, status: number): boolean {
-  return asking !== 'none' && (status === 401 || status === 403);
+const ELSEWHERE = new Set([302, 303, 307]);
+
+/**
+ * Even where all may share an answer, the upstream may want to know who asks: then it is told. So
+ * it is where a reader was refused, or sent elsewhere, and had shown more than it was told.
+ */
+export function wantsReader({ asking, credential }: Cacheable, status: number): boolean {
+  const refused = status === 401 || status === 403;
+  if (credential?.withholds === true) return refused || ELSEWHERE.has(status);
+  return asking !== 'none' && refused;
 }
 
 /**

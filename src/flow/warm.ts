@@ -15,7 +15,7 @@ export function warmUp(gateway: Gateway): void {
 }
 
 function order(gateway: Gateway): void {
-  const { config, finder } = gateway.live;
+  const { config, finder, readers } = gateway.live;
   const uses: Use[] = [];
   for (const route of config.routes) {
     for (const url of route.reads.get('GET')?.warm ?? []) {
@@ -29,7 +29,7 @@ function order(gateway: Gateway): void {
         authority: config.hosts[0] ?? '',
         hasBody: false,
         scheme: config.tls === undefined ? 'http' : 'https',
-      }, config, (at) => finder.match(at));
+      }, config, (at) => finder.match(at), readers);
       if (meaning.kind === 'cacheable') uses.push(useOf(meaning, gateway.clock.mono()));
     }
   }

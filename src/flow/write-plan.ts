@@ -3,7 +3,7 @@ import { invalidatedGroups } from '../core/http/groups.ts';
 import { alsoInvalidated } from '../core/http/invalidation.ts';
 import type { Fields } from '../core/http/message.ts';
 import {
-  type Reach, reachOf, readsBodies, writeRules, type WriteRules,
+  type Reach, reachOf, readsBodies, type SelfOn, writeRules, type WriteRules,
 } from '../core/plan/reach.ts';
 import { type Body, parseBody } from '../core/plan/values.ts';
 import type { Route } from '../core/rules/config.ts';
@@ -11,6 +11,7 @@ import type { Outcome } from '../core/promise/outcome.ts';
 import type { Asked, Gateway, Live, Told } from './gateway.ts';
 import { answered, type FetchedAnswer } from './pass.ts';
 import type { ByteStream } from './ports.ts';
+import { selfOf } from './reader.ts';
 
 export type GatheredRequest = Uint8Array | ByteStream | undefined;
 
@@ -43,7 +44,8 @@ export function planWrite(gateway: Gateway, asked: Asked, body: GatheredRequest)
   const rules = writeRules(asked, live.finder);
   const reads = readsBodies(rules);
   const route = live.finder.match(asked.path)?.route;
-  const before = reachBy(live, { asked, body });
+  const selfOn = selfOf(gateway, asked);
+  const before = reachBy(live, { asked, body, selfOn });
   const tags = [...before.refresh, ...before.purge];
   const own = rules.rules.map(({ rule }) => rule);
   return {
@@ -59,7 +61,7 @@ export function planWrite(gateway: Gateway, asked: Asked, body: GatheredRequest)
     waitTimeoutMs: Math.max(0, ...own.map((rule) => rule.waitTimeoutMs)),
     settleMs: Math.max(0, ...own.map((rule) => rule.settleMs)),
     reaches(answer, bytes) {
-      const exchange = { asked, body, answer, bytes };
+      const exchange = { asked, body, answer, bytes, selfOn };
       const reach = reachBy(live, exchange);
       return gateway.live === live ? reach : merged(reach, reachBy(gateway.live, exchange));
     },
@@ -71,18 +73,22 @@ export function planWrite(gateway: Gateway, asked: Asked, body: GatheredRequest)
 interface Exchange {
   readonly asked: Asked;
   readonly body: GatheredRequest;
+  readonly selfOn: SelfOn;
   readonly answer?: FetchedAnswer | undefined;
   readonly bytes?: Uint8Array | undefined;
 }
 
 /** What a write reaches by these rules, as far as it is known. */
-function reachBy({ config, finder }: Live, { asked, body, answer, bytes }: Exchange): Reach {
+function reachBy(
+  { config, finder }: Live, { asked, body, answer, bytes, selfOn }: Exchange,
+): Reach {
   const rules = writeRules(asked, finder);
   const reads = readsBodies(rules);
   const origin = (finder.match(asked.path)?.route.upstream ?? config.upstream).url;
   return reachOf(asked, rules, {
     config,
     finder,
+    selfOn,
     said: {
       requestFields: asked.fields,
       requestBody: reads.request ? read(body, asked.fields) : undefined,

@@ -226,7 +226,8 @@ class WatchedConfig implements ConfigSource {
 
 const FIXED = [
   ['listen', 'listen'], ['admin', 'admin'], ['store', 'store'], ['workers', 'workers'],
-  ['tls', 'tls'], ['memory', 'memoryBytes'], ['lease', 'leaseMs'], ['fast_path', 'fastPath'],
+  ['tls', 'tls'], ['secret', 'secret'], ['memory', 'memoryBytes'],
+  ['lease', 'leaseMs'], ['fast_path', 'fastPath'],
 ] as const;
 
 /** Those of `limits` that the listener and the store are opened with; the others are asked anew. */
@@ -260,7 +261,7 @@ function sameConfig(a: Config, b: Config): boolean {
 }
 
 const MASK = '***';
-const SECRETS = new Set(['secret', 'adminToken', 'password']);
+const SECRETS = new Set(['secret', 'adminToken', 'password', 'service']);
 
 /** The applied configuration as JSON for the admin listener: nothing in it opens any door. */
 export function maskedConfig(config: Config): Record<string, unknown> {

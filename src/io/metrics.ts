@@ -14,6 +14,10 @@ export interface Readings {
   flights(): number;
   uses(): number;
   writes(): number;
+  /** Readers that are known, by identity. */
+  readers(): ReadonlyMap<string, number>;
+  /** Routes that are passed because their answers differ by reader. */
+  quarantined(): number;
   /** Processes that answer requests: this one, unless it only looks after others. */
   workers?(): number;
 }
@@ -67,6 +71,8 @@ export function openMetrics(readings: () => Readings): Metrics {
       meters.touches.inc();
       meters.touchedTags.inc(tags === 'everything' ? 1 : tags);
     },
+    guarded: (pattern, result) => meters.guarded.inc({ route: pattern, result }),
+    readerEnded: (identity, because) => meters.ended.inc({ identity, because }),
     refreshed: (pattern, result) => meters.refreshes.inc({ route: pattern, result }),
     backlog(now, under) {
       meters.waiting.set(now);
@@ -114,6 +120,14 @@ function metersIn(registry: Registry, readings: () => Readings) {
     });
 
   readAnyTime(gauge);
+  new Gauge({
+    name: 'everfresh_readers', help: 'Readers that are known, by identity', registers,
+    labelNames: ['identity'], aggregator: 'sum',
+    collect() {
+      this.reset();
+      for (const [identity, count] of readings().readers()) this.set({ identity }, count);
+    },
+  });
   return {
     requests: tally('requests_total', 'Requests, by route, result and reason', [
       'route', 'result', 'because', 'kept',
@@ -129,6 +143,13 @@ function metersIn(registry: Registry, readings: () => Readings) {
       'refreshes_total',
       'Entries fetched again after a write, by route and result',
       ['route', 'result'],
+    ),
+    guarded: counter(
+      'leak_checks_total', 'Answers that all share, compared for two readers', ['route', 'result'],
+    ),
+    ended: counter(
+      'readers_ended_total', 'Readers whose credential was refused or given up, by identity',
+      ['identity', 'because'],
     ),
     touches: counter('touches_total', 'Touches, each of one or more tags', []),
     touchedTags: counter('touched_tags_total', 'Tags touched', []),
@@ -152,6 +173,8 @@ function readAnyTime(gauge: OpenGauge): void {
   gauge('uses', 'Entries in use, known by their readers', (now) => now.uses());
   gauge('flights', 'Fetches under way that fill the cache', (now) => now.flights());
   gauge('writes', 'Writes under way', (now) => now.writes());
+  gauge('quarantined_routes', 'Routes whose shared answers were seen to differ by reader',
+    (now) => now.quarantined(), 'max');
   gauge('store_ready', '1 while the store may be used, else 0', (now) => Number(now.storeReady()),
     'min');
   gauge('workers', 'Processes that answer requests', (now) => now.workers?.() ?? 1);

@@ -35,6 +35,7 @@ interface AnswerShape {
   readonly secure: boolean;
   readonly outdated: boolean;
   readonly asked: boolean;
+  readonly tagged: boolean;
   /** The path is all of the target before its query. */
   readonly cut: boolean;
   readonly recipeNames: readonly string[];
@@ -47,6 +48,7 @@ const SECURE = 's';
 const OUTDATED = 'o';
 const ASKED = 'q';
 const CUT = 'c';
+const TAGGED = 'e';
 
 export function flatten(kept: Kept): Flat {
   if (kept.kind === 'vary') return { shape: ['vary'], values: [''], tags: kept.names };
@@ -54,7 +56,7 @@ export function flatten(kept: Kept): Flat {
   const cut = pathOf(recipe.target) === recipe.path;
   const marks = (recipe.host === undefined ? '' : HOST) + (recipe.secure ? SECURE : '')
     + (kept.outdated ? OUTDATED : '') + (recipe.body === undefined ? '' : ASKED)
-    + (cut ? CUT : '');
+    + (cut ? CUT : '') + (kept.clientEtag === undefined ? '' : TAGGED);
   const shape = [
     'answer', kept.epoch, recipe.method, recipe.pattern, kept.reason, String(kept.status),
     kept.shareable, recipe.host ?? '', marks, String(recipe.fields.length / 2),
@@ -65,6 +67,7 @@ export function flatten(kept: Kept): Flat {
   ];
   if (!cut) values.push(recipe.path);
   if (recipe.body !== undefined) values.push(Buffer.from(recipe.body).toString('base64'));
+  if (kept.clientEtag !== undefined) values.push(kept.clientEtag);
   for (const list of [recipe.fields, fields]) {
     for (let i = 0; i < list.length; i += 2) {
       shape.push(list[i]!);
@@ -85,7 +88,7 @@ export function readShape(shape: readonly string[]): Shape {
     kind: 'answer', epoch: epoch as Epoch, method: method!, pattern: pattern!, reason: reason!,
     status: Number(status), shareable: shareable as Entry['shareable'],
     host: has(HOST) ? host : undefined, secure: has(SECURE), outdated: has(OUTDATED),
-    asked: has(ASKED), cut: has(CUT),
+    asked: has(ASKED), cut: has(CUT), tagged: has(TAGGED),
     recipeNames: names.slice(0, Number(fields)), names: names.slice(Number(fields)),
   };
 }
@@ -101,6 +104,7 @@ export function assemble(
   let next = 5;
   const path = shape.cut ? pathOf(target) : values[next++]!;
   const asked = shape.asked ? values[next++]! : undefined;
+  const clientEtag = shape.tagged ? values[next++]! : undefined;
   const recipe: Writable<Recipe> = {
     kind: 'http', method: shape.method, target,
     fields: paired(shape.recipeNames, values, next), pattern: shape.pattern, path,
@@ -117,6 +121,7 @@ export function assemble(
     shareable: shape.shareable, fetchMs: loose.fetchMs,
   };
   if (shape.outdated) entry.outdated = true;
+  if (clientEtag !== undefined) entry.clientEtag = clientEtag;
   return entry;
 }
 

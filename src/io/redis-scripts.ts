@@ -219,6 +219,12 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 `);
 
+/** KEYS[1]: a reader. ARGV: for how long in ms. */
+export const NOTE = script('note', `
+redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
+return 1
+`);
+
 /**
  * KEYS[1]: a turn, as a hash of owner, epoch, asOf, waiters (ids between spaces), and done where
  * something was kept. ARGV: the caller, its epoch, its asOf, the newest touch that must be known,

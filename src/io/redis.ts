@@ -11,6 +11,7 @@ import { redisEntries } from './redis-entries.ts';
 import { Hearing } from './redis-hearing.ts';
 import { CALM, type Connect, RedisLink } from './redis-link.ts';
 import { FORMAT } from './redis-lua.ts';
+import { redisReaders } from './redis-readers.ts';
 import { RedisShared } from './redis-shared.ts';
 import { serverTroubles } from './redis-server.ts';
 import type { RedisTrouble, Tell } from './redis-troubles.ts';
@@ -79,6 +80,7 @@ export function redisStore(options: RedisStoreOptions): Store {
   return {
     control: fleet.control,
     turns: fleet.turns,
+    readers: redisReaders({ link: dataLink, prefix, clock }),
     entries: redisEntries({
       link: dataLink, prefix, clock, lifeMsMax: limits.entryLifeMs, alone: options.alone === true,
     }),

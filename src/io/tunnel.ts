@@ -116,12 +116,12 @@ function allowed(
 }
 
 // There is no body, and 100 is answered for each connection.
-const NOT_ASKED = new Set(['host', 'content-length', 'trailer', 'expect']);
+const NOT_ASKED = new Set(['host', 'content-length', 'trailer', 'expect', 'everfresh-refresh']);
 
 /** The request that the upstream gets: as any other that is passed, and the wish to upgrade. */
 function optionsFor(
   { rawHeaders, socket }: IncomingMessage,
-  { config, trusts }: Live,
+  { config, trusts, believedFrom }: Live,
   { target, upstream }: Allowed,
   id: string,
 ): RequestOptions & { readonly upstream: UpstreamConfig } {
@@ -129,7 +129,8 @@ function optionsFor(
   const authority = keepFields(rawHeaders, (name) => name === 'host')[1]?.toLowerCase() ?? '';
   const way = { ...connected(rawHeaders, peer, { id, trusts }), authority, httpVersion: '1.1' };
   const fields = forwardedFields(
-    keepFields(endToEnd(rawHeaders), (name) => !NOT_ASKED.has(name)),
+    keepFields(
+      endToEnd(believedFrom(rawHeaders, way.peer)), (name) => !NOT_ASKED.has(name)),
     way, config,
   );
   const socketPath = socketPathOf(upstream);

@@ -4,7 +4,10 @@ import type { Epoch, Key, Seq } from '../../src/core/entry/entry.ts';
 import { Ledger } from '../../src/core/plan/ledger.ts';
 import { Outage } from '../../src/core/promise/outage.ts';
 import type { Config } from '../../src/core/rules/config.ts';
-import { compileFinder } from '../../src/core/rules/match.ts';
+import { liveOf } from '../../src/compose/live.ts';
+import { Quarantine } from '../../src/flow/quarantine.ts';
+import { People } from '../../src/flow/people.ts';
+import { noTokens } from '../no-tokens.ts';
 import { parseRules } from '../../src/core/rules/parse.ts';
 import { type Admin, openAdmin } from '../../src/admin/api.ts';
 import { instance, type InstanceParts } from '../../src/admin/instance.ts';
@@ -73,7 +76,7 @@ export function fakeGateway(config: Config = configOf(RULES)): Fake {
     close: () => Promise.resolve(),
   };
   const gateway: Gateway = {
-    live: { config, finder: compileFinder(config.routes), trusts: () => false },
+    live: liveOf(config, 'a secret of the test', noTokens),
     mode: config.mode,
     clock,
     upstream: { fetch: () => Promise.resolve({ kind: 'failed', because: 'refused', sent: false }) },
@@ -81,12 +84,18 @@ export function fakeGateway(config: Config = configOf(RULES)): Fake {
     ear: {
       upstreamRequest: () => undefined,
       touched: () => undefined,
+      readerEnded: () => undefined,
+      guarded: () => undefined,
       refreshed: () => undefined,
       backlog: () => undefined,
       kept: () => undefined,
       store: () => undefined,
       trouble: (what) => void fake.troubles.push(what),
     },
+    people: new People(),
+    tokens: noTokens,
+    sweeping: false,
+    quarantine: new Quarantine(),
     ledger: new Ledger(100),
     flights: new Flights(),
     searches: new Searches(),

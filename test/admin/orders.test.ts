@@ -9,12 +9,12 @@ import { away, configOf, type Fake, fakeGateway, opened, RULES } from './fake-ga
 
 /** Somebody has read this path lately. */
 function read(fake: Fake, path: string): void {
-  const { config, finder } = fake.gateway.live;
+  const { config, finder, readers } = fake.gateway.live;
   const request = {
     method: 'GET', target: path, path, query: undefined, fields: [], authority: 'a',
     hasBody: false, scheme: 'http' as const,
   };
-  const meaning = meaningOf(request, config, (at) => finder.match(at)) as Cacheable;
+  const meaning = meaningOf(request, config, (at) => finder.match(at), readers) as Cacheable;
   fake.gateway.ledger.read(entry({ key: meaning.key, tags: meaning.tags }), meaning, 0);
 }
 

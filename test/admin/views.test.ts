@@ -24,6 +24,7 @@ t.test('a gateway with all of its parts is ready', async (t) => {
     mode: 'on',
     store: { kind: 'memory', state: 'ready' },
     backlog: { waiting: 0, running: 0 },
+    quarantined: [],
   });
 });
 

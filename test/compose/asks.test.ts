@@ -10,7 +10,7 @@ const START = {
 } as const;
 const READINESS = {
   status: 'ready', listening: true, mode: 'on', store: { kind: 'redis', state: 'down',
-    because: 'refused' }, backlog: { waiting: 0, running: 1 },
+    because: 'refused' }, backlog: { waiting: 0, running: 1 }, quarantined: ['/a'],
 } as const;
 
 t.test('every ask is read as what it is', async (t) => {

@@ -62,7 +62,7 @@ function crew(act: (ask: Ask, child: Child) => unknown = () => undefined, count 
   });
   const metrics = openMetrics(() => ({
     entries: () => 0, bytes: () => 0, storeReady: () => true, flights: () => 0, uses: () => 0,
-    writes: () => 0,
+    writes: () => 0, quarantined: () => 0, readers: () => new Map(),
   }));
   const running = together({
     workers, metrics, sum: new MetricsSum(), config: () => CONFIG, masked: () => ({}),

@@ -22,9 +22,12 @@ interface Asked {
   readonly body?: unknown;
   readonly answer?: unknown;
   readonly named?: Named;
+  readonly selves?: string[];
 }
 
-function reach(config: Config, line: string, { fields = [], body, answer, named }: Asked = {}) {
+function reach(config: Config, line: string, {
+  fields = [], body, answer, named, selves = [],
+}: Asked = {}) {
   const [method, target] = line.split(' ') as [string, string];
   const [path, query] = target.split('?', 2) as [string, string | undefined];
   const finder = compileFinder(config.routes);
@@ -33,6 +36,7 @@ function reach(config: Config, line: string, { fields = [], body, answer, named 
   return reachOf(request, rules, {
     config,
     finder,
+    selfOn: () => selves,
     said: {
       requestFields: fields,
       requestBody: body === undefined ? undefined : { value: body },

@@ -20,6 +20,10 @@ const sections: Record<string, Fields> = {
   '### `upstream`': grammar.upstreamOptions,
   '### `store`': grammar.storeOptions,
   '### `credentials`': grammar.credentialsOptions,
+  '### `identities`': grammar.identityOptions,
+  '### `from`': grammar.fromOptions,
+  '### `jwt`': grammar.jwtOptions,
+  '### `max`': grammar.maxOptions,
   '### `tls`': grammar.tlsOptions,
   '### `log`': grammar.logOptions,
   '### `limits`': grammar.limitOptions,
@@ -81,7 +85,7 @@ t.test('the schema refuses what the parser refuses', async (t) => {
     { routes: { '/posts': { GET: { ttl: 60 } } } },
     { routes: { '/posts': { GET: { refresh: '/posts' } } } },
     { routes: { '/posts': { POST: { ttl: '1h' } } } },
-    { memory: '4M' }, { mode: 'maybe' }, { identities: {} }, { tls: { cert: 'a' } },
+    { memory: '4M' }, { mode: 'maybe' }, { identities: { user: {} } }, { tls: { cert: 'a' } },
     { upstream: { connections: 4 } },
   ];
   for (const value of wrong) {

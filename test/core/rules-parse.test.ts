@@ -42,6 +42,7 @@ t.test('an upstream alone is a whole configuration, with every default', async (
         'x-forwarded-user', 'x-forwarded-email',
       ],
       cookies: 'all',
+      identityCookies: [],
     },
     mode: 'on',
     clientDirectives: 'honour',
@@ -51,6 +52,7 @@ t.test('an upstream alone is a whole configuration, with every default', async (
     leaseMs: 2000,
     writeDeadlineMs: 67_000,
     conventions: 'rest',
+    identities: [],
     implicit: true,
   });
   t.same(limits, {
@@ -228,7 +230,7 @@ t.test('a read whose `headers` name a credential is wrong, at its own place', as
     `${UP}${more}\nroutes:\n  /posts:\n    GET: { ttl: 1h, headers: [${headers}] }\n`;
   const said = (name: string, place: string): string =>
     `routes.yaml:${place}: \`headers\` names \`${name}\`, which says who is asking: `
-      + 'answers that differ by reader are not in this version';
+      + 'name it in `identities`, and that in `per`';
   for (const name of ['authorization', 'cookie', 'x-api-key']) {
     t.same(problems(rules(`x-a, ${name.toUpperCase()}`)), [said(name, '5:21')]);
   }
@@ -291,7 +293,32 @@ t.test('each wrong line is told as what it is', async (t) => {
     [`${UP}fast_path: true`, /must be `on` or `off`/],
     [`${UP}lease: 1ms`, /must be at least `200ms`/],
     [`${UP}limits: { drain: 30d }`, /must be at most `24d`/],
-    [`${UP}identities: {}`, /`identities` is not in this version/],
+    [`${UP}identities: { user: {} }`, /`from` is missing/],
+    [`${UP}identities: { user: { from: {} } }`, /exactly one of `cookie`, `header` and `jwt`/],
+    [`${UP}identities: { user: { from: { cookie: a, header: b } } }`, /exactly one of/],
+    [`${UP}identities: { user: { from: { cookie: a, trusted_from: 10.0.0.0/8 } } }`,
+      /`trusted_from` of `user` goes with `header`/],
+    [`${UP}identities: { user: { from: { header: x, trusted_from: [] } } }`, /names nobody/],
+    [`${UP}identities: { user: { from: { header: x, trusted_from: nowhere } } }`, /an address/],
+    [`${UP}identities: { user: { from: { header: cookie } } }`, /say `cookie:` and its name/],
+    [`${UP}identities: { user: { from: { header: dpop } } }`, /can't be `dpop`/],
+    [`${UP}identities: { user: { from: { jwt: {} } } }`, /`jwks` is missing/],
+    [`${UP}identities: { user: { from: { jwt: { jwks: 'ftp://a/' } } } }`, /a path, or an `http:`/],
+    [`${UP}identities: { user: { from: { jwt: { jwks: 'http://a:b@c/' } } } }`, /no user or pass/],
+    [`${UP}identities: { everyone: { from: { cookie: a } } }`, /is no name for an identity/],
+    [`${UP}identities: { 'a b': { from: { cookie: a } } }`, /is no name for an identity/],
+    [`${UP}identities: { user: { from: { cookie: a }, forget_on: logout } }`, /a method and a/],
+    [`${UP}identities: { user: { from: { cookie: a }, forget_on: 'post /a' } }`, /a method and/],
+    [`${UP}identities: { user: { from: { cookie: a }, forget_on: 'POST a' } }`, /begin with `\/`/],
+    [`${UP}identities: { user: { from: { cookie: a }, replay_as: service } }`, /go together/],
+    [`${UP}identities: { user: { from: { cookie: a }, service: { a: b } } }`, /go together/],
+    [`${UP}identities: { user: { from: { cookie: a }, replay_as: service, service: { a: b } } }`,
+      /needs a name of the reader/],
+    [`${UP}identities: { user: { from: { header: x, trusted_from: 10.0.0.1 }, `
+      + 'replay_as: service, service: { a: b } } }', /must say `\{x\}`: whose answer it is/],
+    [`${UP}identities: { user: { from: { header: x, trusted_from: 10.0.0.1 }, `
+      + 'replay_as: service, service: { a: "{y}{x}" } } }', /`\{y\}` in `a` must be one of/],
+    [`${UP}identities: { user: { from: { cookie: a }, max: { identities: 0 } } }`, /whole number/],
     [`${UP}routes: [a]`, /`routes` must be a map of paths/],
     [`${UP}defaults: { tll: 1h }`, /unknown option `tll`/],
     [
@@ -336,7 +363,10 @@ t.test('each wrong route is told as what it is', async (t) => {
     ['/a: { upstrem: x }', /unknown method `upstrem` \(did you mean `upstream`\?\)/],
     ['/a: { GET: { refresh: /a } }', /`refresh` is an option of writes, not of `GET`/],
     ['/a: { POST: { ttl: 1h } }', /`ttl` is an option of reads, not of `POST`/],
-    ['/a: { GET: { per: user } }', /may only be `everyone`: an identity is not in this version/],
+    ['/a: { GET: { per: user } }', /may be `everyone` or an identity: `user` is none/],
+    ['/a: { GET: { per: [everyone, everyone] } }', /it stands alone/],
+    ['/a: { GET: { service: { a: b } } }', /goes with `per: everyone`/],
+    ['/a: { GET: { per: everyone, service: { host: b } } }', /can't say `host`/],
     ['/a: { GET: { override: [nostore] } }', /did you mean `no-store`/],
     ['/a: { GET: { tags: ["{params.id}"] } }', /`id` is no parameter of this path/],
     ['/a: { GET: { query: none, tags: ["{query.x}"] } }', /not in this rule's `query`/],

@@ -100,7 +100,7 @@ t.test('a target that can be nothing is an error that says why', async (t) => {
     ['/posts/a}', /brace without its other/],
     ['/posts/%zz', /broken percent-escape/],
     ['/posts/:a-b', /is no parameter/],
-    ['/posts @self', /`@self` needs an identity, which is not in this version/],
+    ['/posts @self', /`\/posts` has no `per` that names an identity/],
     ['tag:', /must be `tag:` and a name/],
     ['tag:a b', /must be `tag:` and a name/],
   ];

@@ -107,7 +107,7 @@ t.test('a field is in the key by the rule, or by Vary', (t) => {
 });
 
 t.test('a cookie and an authorization are credentials, whatever else is', (t) => {
-  const none = { headers: [], cookies: [] };
+  const none = { headers: [], cookies: [], identityCookies: [] };
   for (const name of ['cookie', 'authorization']) t.ok(isCredential(name, none), name);
   t.notOk(isCredential('x-who', none));
   t.ok(isCredential('x-who', credentials));
@@ -124,8 +124,8 @@ t.test('codings are asked for in a closed list, and not where a tag needs the bo
 });
 
 t.test('who asks is said by credentials and by the cookies that count', (t) => {
-  const all = { headers: ['authorization', 'x-who'], cookies: 'all' } as const;
-  const some = { headers: ['authorization'], cookies: ['sid'] } as const;
+  const all = { headers: ['authorization', 'x-who'], cookies: 'all', identityCookies: [] } as const;
+  const some = { headers: ['authorization'], cookies: ['sid'], identityCookies: [] } as const;
   t.equal(askingWith(['Accept', 'x'], all), 'none');
   t.equal(askingWith(['AUTHORIZATION', 'x'], all), 'authorization');
   t.equal(askingWith(['Authorization', 'x', 'X-Who', 'y'], all), 'other');

@@ -5,7 +5,7 @@ import { MetricsSum, readSamples, type Samples } from '../../src/io/metrics-sum.
 
 const process_ = (ready: boolean, entries = 0) => openMetrics(() => ({
   entries: () => entries, bytes: () => 0, storeReady: () => ready, flights: () => 0,
-  uses: () => 0, writes: () => 0,
+  uses: () => 0, quarantined: () => 0, readers: () => new Map(), writes: () => 0,
 }));
 
 /** As they come from another process. */

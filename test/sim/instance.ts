@@ -6,6 +6,7 @@ import type { Gateway } from '../../src/flow/gateway.ts';
 import type { Ear, Store, StoreNews, Swept, Upstream } from '../../src/flow/ports.ts';
 import { memoryEntries } from '../../src/io/memory.ts';
 import { tieredEntries } from '../../src/io/tiers.ts';
+import { noTokens } from '../no-tokens.ts';
 import { DataLink } from './data-link.ts';
 import type { Host } from './host.ts';
 import { Network } from './network.ts';
@@ -68,7 +69,8 @@ export function openInstance({ host, store, upstream, setting, touchedMax = 100 
     close: ({ clean }) => fleet.close(clean),
   };
   const ear: Ear = {
-    upstreamRequest: NOTHING, touched: NOTHING, refreshed: NOTHING, backlog: NOTHING,
+    upstreamRequest: NOTHING, touched: NOTHING, readerEnded: NOTHING, guarded: NOTHING,
+    refreshed: NOTHING, backlog: NOTHING,
     store: NOTHING,
     kept: (entry) =>
       store.world.note(() => `${host.name} keeps ${entry.recipe.path} as of ${entry.asOf}`),
@@ -76,7 +78,9 @@ export function openInstance({ host, store, upstream, setting, touchedMax = 100 
       if (what === 'assertion') mistakes.push(textOf(detail['error']));
     },
   };
-  const gateway = assemble({ live: setting.live, clock, upstream, store: its, ear, newId });
+  const gateway = assemble({
+    live: setting.live, clock, upstream, store: its, ear, tokens: noTokens, newId,
+  });
   return {
     host, gateway, store: its, mistakes, leaving: false,
     kill() {

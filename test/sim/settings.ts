@@ -1,10 +1,11 @@
 // The configurations that histories run under: small limits, so that little virtual time is much.
 import { rulesHash } from '../../src/core/plan/unwatched.ts';
 import type { Config } from '../../src/core/rules/config.ts';
-import { compileFinder } from '../../src/core/rules/match.ts';
+import { liveOf } from '../../src/compose/live.ts';
 import { parseRules } from '../../src/core/rules/parse.ts';
 import { printProblem } from '../../src/core/rules/problem.ts';
 import type { Live } from '../../src/flow/gateway.ts';
+import { noTokens } from '../no-tokens.ts';
 
 export const LEASE_MS = 2000;
 export const QUARANTINE_MS = 5000;
@@ -43,7 +44,7 @@ routes:
   /all: { GET: { ttl: 1h } }
   /some: { GET: { ttl: 1h } }
 `);
-  const live = { config, finder: compileFinder(config.routes), trusts: () => false };
+  const live = liveOf(config, 'a secret of the test', noTokens);
   const settleMs = settles ? SETTLE_MS : 0;
   const setting = { live, rules: rulesHash(config), whenDown, settleMs };
   made.set(name, setting);

@@ -1,8 +1,9 @@
 // How an answer goes out: what the upstream said, less what was meant for one hop, plus what an
 // intermediary adds (RFC 9110 §7.6, RFC 9111 §5.1, RFC 9211).
 import { cacheStatus } from '../http/cache-status.ts';
-import { endToEnd, type Fields, keepFields } from '../http/message.ts';
+import { endToEnd, field, type Fields, keepFields, tokens } from '../http/message.ts';
 import { mapBack } from '../http/origin.ts';
+import { identitiesOf } from '../key/reader.ts';
 import type { ReadRule } from '../rules/config.ts';
 import type { Verdict } from '../verdict.ts';
 
@@ -38,9 +39,26 @@ export function dress(fields: Fields, dressing: Dressing): string[] {
   return dressed;
 }
 
+/**
+ * The fields of an answer that is one reader's, with a validator of its content (none where that
+ * is not known), in place of those that may be another reader's as well; and by what it differs.
+ */
+export function fieldsOfReaders(
+  fields: Fields, rule: ReadRule, clientEtag: string | undefined,
+): string[] {
+  const shown = keepFields(fields, (name) => name !== 'etag' && name !== 'last-modified');
+  if (clientEtag !== undefined) shown.push('ETag', clientEtag);
+  const varied = tokens(field(fields, 'vary'));
+  const missing = identitiesOf(rule).map(({ from }) =>
+    (from.kind === 'cookie' ? 'Cookie' : from.kind === 'jwt' ? from.header : from.name))
+    .filter((name) => !varied.includes(name.toLowerCase()) && !varied.includes('*'));
+  if (missing.length > 0) shown.push('Vary', [...new Set(missing)].join(', '));
+  return shown;
+}
+
 // What may not be kept here says itself what others may do with it; whatever else kept it from
 // being kept is about this moment, not about the answer.
-function sharable(verdict: Verdict): boolean {
+export function sharable(verdict: Verdict): boolean {
   if (verdict.kind === 'hit') return true;
   return verdict.kind === 'miss' && KEEPABLE.has(verdict.kept);
 }

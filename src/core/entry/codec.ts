@@ -78,7 +78,7 @@ function answer(
   head: Json,
   known: Pick<Entry, 'key' | 'epoch' | 'asOf' | 'body'>,
 ): Entry | undefined {
-  const { kind, status, reason, shareable, outdated } = head;
+  const { kind, status, reason, shareable, outdated, clientEtag } = head;
   const tags = strings(head['tags']);
   const fields = fieldList(head['fields']);
   const recipe = recipeOf(head['recipe']);
@@ -87,12 +87,14 @@ function answer(
   if (recipe === undefined || times === undefined || !isStatus(status)) return undefined;
   if (typeof reason !== 'string' || !FIELD_VALUE.test(reason)) return undefined;
   if (outdated !== undefined && outdated !== true) return undefined;
+  if (clientEtag !== undefined && !isEtag(clientEtag)) return undefined;
   if (shareable !== 'everyone' && shareable !== 'authorization' && shareable !== 'no') {
     return undefined;
   }
   return {
     kind, ...known, tags, recipe, status, reason, fields, ...times, shareable,
     ...(outdated === undefined ? {} : { outdated }),
+    ...(clientEtag === undefined ? {} : { clientEtag }),
   };
 }
 
@@ -149,6 +151,10 @@ function strings(value: unknown): readonly string[] | undefined {
 function object(value: unknown): Json | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   return value as Json;
+}
+
+function isEtag(value: unknown): value is string {
+  return typeof value === 'string' && /^"[\x21\x23-\x7e]{1,100}"$/.test(value);
 }
 
 function isTarget(value: unknown): value is string {

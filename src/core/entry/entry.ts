@@ -53,6 +53,8 @@ export interface Entry {
   /** What readers with credentials may do with it: RFC 9111 §3.5. */
   readonly shareable: 'everyone' | 'authorization' | 'no';
   readonly fetchMs: number;
+  /** Of an answer that is one reader's: made from its content, told in place of the upstream's. */
+  readonly clientEtag?: string;
   /** The upstream has said something else since: it can be asked about, and not be given. */
   readonly outdated?: true;
 }

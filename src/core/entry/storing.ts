@@ -8,6 +8,7 @@ import { varyNames } from '../http/vary.ts';
 import { type Cacheable, variantKey } from '../key/meaning.ts';
 import { queryOf } from '../key/query.ts';
 import { asksUncoded, governedByVary, isCredential, neverShown } from '../key/shown.ts';
+import { identitiesOf } from '../key/reader.ts';
 import { ownTags } from '../plan/reach.ts';
 import { extraTag } from '../plan/tags.ts';
 import { parseBody } from '../plan/values.ts';
@@ -40,7 +41,7 @@ export function judgeHead(
 ): Terms {
   const { status } = received.response;
   // The upstream wants to know who asks, so that this is no answer for everyone.
-  if (meaning.rule.per === 'everyone' && (status === 401 || status === 403)) {
+  if (meaning.rule.per !== undefined && (status === 401 || status === 403)) {
     return { kind: 'no', because: 'status' };
   }
   const terms = storable({
@@ -49,6 +50,7 @@ export function judgeHead(
     response: received.response,
     rule: meaning.rule,
     credentials: meaning.asking,
+    forOne: meaning.reader !== undefined,
     clientDirectives: config.clientDirectives,
     part,
     requestedAt: received.requestedAt,
@@ -75,7 +77,7 @@ function reservedTerms(
   { credentials }: Config,
 ): StorageTerms {
   const { ttlMs, headers, per } = rule;
-  if (per === 'everyone' || (ttlMs === undefined && headers === undefined)) return terms;
+  if (per !== undefined || (ttlMs === undefined && headers === undefined)) return terms;
   const personal = vary.some((name) =>
     isCredential(name, credentials) && !headers?.includes(name));
   return personal ? { ...terms, shareable: 'no' } : terms;
@@ -119,10 +121,27 @@ export function entryOf(
     staleIfErrorMs: terms.staleIfErrorMs,
     shareable: terms.shareable,
     fetchMs,
+    ...clientEtagOf(meaning, received.response, body),
   };
   if (telling.length === 0) return { kind: 'entry', entry, kept: [entry] };
   const marker: VaryMarker = { kind: 'vary', key: meaning.key, names: telling };
   return { kind: 'entry', entry, kept: [marker, entry] };
+}
+
+// An upstream's own may be the same for two readers, whose answers are not.
+function clientEtagOf(
+  { rule }: Cacheable, { status, fields }: ResponseHead, body: Uint8Array,
+): Pick<Entry, 'clientEtag'> {
+  if (identitiesOf(rule).length === 0 || status !== 200) return {};
+  const described = ['content-type', 'content-encoding', 'content-language']
+    .map((name) => field(fields, name) ?? '').join('\n');
+  return { clientEtag: ownEtag(body, described) };
+}
+
+function ownEtag(body: Uint8Array, described = ''): string {
+  const hash = createHash('sha256').update(body);
+  if (described !== '') hash.update(`\n${described}`);
+  return `${OWN_ETAG}${hash.digest('base64url').slice(0, 22)}"`;
 }
 
 // Clients that are told to ask each time (`client_cache`) need something to ask with.
@@ -132,8 +151,7 @@ function validated(
   { fields, body }: { fields: Fields; body: Uint8Array },
 ): Fields {
   if (rule.clientCache === 'pass' || status !== 200 || hasField(fields, 'etag')) return fields;
-  const digest = createHash('sha256').update(body).digest('base64url').slice(0, 22);
-  return [...fields, 'ETag', `${OWN_ETAG}${digest}"`];
+  return identitiesOf(rule).length > 0 ? fields : [...fields, 'ETag', ownEtag(body)];
 }
 
 // A field that is in the key anyway, or that the upstream never saw, tells nothing apart. What it
@@ -148,12 +166,12 @@ function roleOf(
   if (name === 'accept-encoding' && asksUncoded(rule)) return 'harmless';
   if (governedByVary(name)) return 'tells-apart';
   const credential = isCredential(name, config.credentials);
-  const passed = asking !== 'none' && rule.per !== 'everyone';
+  const passed = asking !== 'none' && rule.per === undefined;
   if (rule.ttlMs !== undefined || rule.headers !== undefined) {
     return passed && (credential || neverShown(name)) ? 'unkeyed' : 'harmless';
   }
   if (neverShown(name)) return passed ? 'unkeyed' : 'harmless';
-  return credential && rule.per === 'everyone' ? 'harmless' : 'tells-apart';
+  return credential && rule.per !== undefined ? 'harmless' : 'tells-apart';
 }
 
 function allTags(

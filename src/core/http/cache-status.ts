@@ -40,12 +40,14 @@ const FORWARDED = {
   'vary-miss': 'vary-miss',
   touched: 'stale',
   expired: 'stale',
+  recheck: 'request',
   request: 'request',
 } as const satisfies Record<MissBecause, string>;
 
 function miss({ because, kept, upstreamStatus }: Extract<Verdict, { kind: 'miss' }>): string {
   const said: string[] = [`fwd=${FORWARDED[because]}`];
-  let reason: Reason | undefined = because === 'touched' ? because : undefined;
+  let reason: Reason | undefined =
+    because === 'touched' || because === 'recheck' ? because : undefined;
   if (kept === 'revalidated') {
     // RFC 9211 §2.3: fwd-status "indicates which status code the next-hop server returned".
     said.push(`fwd-status=${upstreamStatus ?? 304}`, 'stored');
@@ -89,6 +91,7 @@ export const REASONS: Readonly<Record<Reason, string>> = {
   'vary-miss': 'Only answers to requests with other field values are kept.',
   'touched': 'A write has ended what was kept.',
   'expired': 'What was kept is no longer fresh.',
+  'recheck': "The upstream has not accepted this reader's credential lately: it is asked again.",
   'request': "The client's Cache-Control or Pragma asked for the upstream's answer.",
   // passes
   'mode-off': 'The mode is off: everything goes straight through.',
@@ -96,6 +99,8 @@ export const REASONS: Readonly<Record<Reason, string>> = {
   'no-rule': 'No route of the file names this path and method.',
   'safe-method': 'Answers to this method are not cached.',
   'credentials': 'The request says who is asking, and nothing says that the answer may be shared.',
+  'quarantined':
+    'Answers of this route that all should share were seen to differ by who asks.',
   'path-not-canonical': 'The path is spelt in a way that may mean the same as another one.',
   'request-body': 'A read with a body is not answered from the cache.',
   'request-range':

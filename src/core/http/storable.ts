@@ -18,6 +18,8 @@ export interface StorableQuestion {
     Partial<Pick<ReadRule, 'staleWhileRevalidateMs' | 'staleIfErrorMs' | 'per'>>;
   /** What the request said of who is asking: nothing, Authorization alone, or anything else. */
   readonly credentials: 'none' | 'authorization' | 'other';
+  /** It is kept for one reader alone, as that reader's own client might. */
+  readonly forOne?: boolean;
   readonly clientDirectives?: 'honour' | 'ignore';
   /** A part was asked for, so that one may be kept, as such. */
   readonly part?: boolean;
@@ -107,7 +109,7 @@ function understood(status: number): boolean {
 }
 
 function refusedByResponse(
-  { response, rule: { override } }: StorableQuestion,
+  { response, forOne, rule: { override } }: StorableQuestion,
   said: CacheControl,
   stored: Fields,
 ): NotKeptBecause | undefined {
@@ -116,7 +118,8 @@ function refusedByResponse(
   if (said.noStore && !said.mustUnderstand && !override.has('no-store')) return 'upstream-no-store';
   // RFC 9111 §3: "if the cache is shared: the private response directive is either not present or
   // allows a shared cache to store a modified response".
-  if (strictly(said.private) && !override.has('private')) return 'upstream-private';
+  const mayBePrivate = forOne === true || override.has('private');
+  if (strictly(said.private) && !mayBePrivate) return 'upstream-private';
   // RFC 9111 §7.3: "Set-Cookie […] does not inhibit caching". Here it does: a cookie that was meant
   // for one reader would go to all.
   if (hasField(stored, 'set-cookie')) return 'upstream-set-cookie';

@@ -8,11 +8,14 @@ import {
 } from '../http/message.ts';
 import { searchPart, type SearchVariance } from '../http/no-vary-search.ts';
 import { variantPart } from '../http/vary.ts';
-import { structuralTags, type Bound } from '../plan/tags.ts';
+import { readersTags, structuralTags, type Bound } from '../plan/tags.ts';
 import type { Config, ReadRule, Route } from '../rules/config.ts';
 import type { PassBecause } from '../verdict.ts';
 import { isCanonicalPath } from './path.ts';
 import { queryOf, shownQuery } from './query.ts';
+import {
+  askerOf, type Credential, identitiesOf, type Reader, type Readers,
+} from './reader.ts';
 import {
   askingWith, type Asking, contentFields, isCredential, keyedAlways, shownFields,
 } from './shown.ts';
@@ -42,6 +45,10 @@ export interface Cacheable {
   readonly tags: readonly string[];
   readonly recipe: Recipe;
   readonly asking: Asking;
+  /** Whose answer it is, where the rule keeps each reader's apart. */
+  readonly reader?: Reader;
+  /** By which it is asked for; gone once it has been. */
+  readonly credential?: Credential;
   /** The request's end-to-end fields: by these variants are told apart, never by nominated ones. */
   readonly telling: Fields;
   /** Of whom it is asked. */
@@ -62,7 +69,9 @@ export function readRuleOf(route: Route | undefined, method: string): ReadRule |
 }
 
 /** Says what a GET, HEAD or QUERY means under this configuration. */
-export function meaningOf(request: ReadRequest, config: Config, match: Matcher): Meaning {
+export function meaningOf(
+  request: ReadRequest, config: Config, match: Matcher, readers: Readers,
+): Meaning {
   const matched = match(request.path);
   const rule = readRuleOf(matched?.route, request.method);
   if (matched === undefined) return { kind: 'pass', because: 'no-rule' };
@@ -73,10 +82,16 @@ export function meaningOf(request: ReadRequest, config: Config, match: Matcher):
   const content = contentOf(request);
   if (request.hasBody && content === undefined) return pass('request-body');
   if (!isCanonicalPath(request.path)) return pass('path-not-canonical');
+  const { credentials } = config;
   const query = shownQuery(request.query, rule);
-  const fields = shownFields(request.fields, rule, config.credentials);
+  const fields = shownFields(request.fields, rule, credentials);
   if (content !== undefined) fields.push(...notIn(fields, contentFields(request.fields)));
-  const asking = askingWith(request.fields, config.credentials);
+  const apart = identitiesOf(rule);
+  const asker = apart.length === 0
+    ? undefined : askerOf(request.fields, apart, { credentials, readers });
+  if (asker?.kind === 'unclear') return pass('credentials');
+  const asking = asker === undefined ? askingWith(request.fields, credentials) : 'none';
+  const who = asker?.kind === 'reader' ? asker : undefined;
   const host = config.hosts.length > 0 ? request.authority : undefined;
   const recipe: Recipe = {
     kind: 'http',
@@ -97,12 +112,14 @@ export function meaningOf(request: ReadRequest, config: Config, match: Matcher):
     params,
     recipe,
     upstream,
-    key: primaryKey(rule, recipe, upstream),
-    tags: structuralTags(route, params, query),
+    key: primaryKey(rule, recipe, { upstream, reader: who?.reader }),
+    tags: who === undefined ? structuralTags(route, params, query)
+      : readersTags(route, { bound: params, query, reader: who.reader.tag }),
     asking,
+    ...(who === undefined ? {} : { reader: who.reader, credential: who.credential }),
     // A cookie that says nothing of who asks is withheld, so that it is as if absent.
     telling: keepFields(endToEnd(request.fields), (name) =>
-      asking !== 'none' || !isCredential(name, config.credentials)),
+      asking !== 'none' || !isCredential(name, credentials)),
   };
 }
 
@@ -127,11 +144,11 @@ export function variantKey(primary: Key, names: readonly string[], fields: Field
 
 /** The same by what makes a difference in its query; by all of it where nothing says what does. */
 export function inSearch(meaning: Cacheable, variance: SearchVariance | undefined): Cacheable {
-  const { recipe, rule, upstream } = meaning;
+  const { recipe, rule } = meaning;
   if (variance === undefined) {
-    return { ...meaning, key: primaryKey(rule, recipe, upstream), searched: false };
+    return { ...meaning, key: primaryKey(rule, recipe, meaning), searched: false };
   }
-  const path = primaryKey(rule, { ...recipe, target: recipe.path }, upstream);
+  const path = primaryKey(rule, { ...recipe, target: recipe.path }, meaning);
   const part = searchPart(queryOf(recipe.target), variance);
   return { ...meaning, key: hashParts([KEY_FORMAT, 'search', path, part]), searched: true };
 }
@@ -148,7 +165,11 @@ export function asAskedOf(meaning: Cacheable, range: string): Cacheable {
 
 // The upstream's address is part of it, so that services that share a store by mistake, or follow
 // one another, never answer for each other.
-function primaryKey(rule: ReadRule, recipe: Recipe, upstream: string): Key {
+function primaryKey(
+  rule: ReadRule,
+  recipe: Recipe,
+  { upstream, reader }: { upstream: string; reader?: Reader | undefined },
+): Key {
   const scheme = recipe.secure === true ? 'https' : 'http';
   const { method, host = '', target } = recipe;
   const parts = [KEY_FORMAT, upstream, method, rule.hash, scheme, host, target];
@@ -165,6 +186,7 @@ function primaryKey(rule: ReadRule, recipe: Recipe, upstream: string): Key {
     const described = contentFields(recipe.fields);
     parts.push(...described.map((text, i) => (i % 2 === 0 ? text.toLowerCase() : text)));
   }
+  if (reader !== undefined) parts.push('reader', reader.identity.hash, reader.part);
   return hashParts(parts);
 }
 

@@ -3,6 +3,7 @@
 // it forgets is not refreshed, only invalid.
 import type { Entry, Key } from '../entry/entry.ts';
 import type { Cacheable } from '../key/meaning.ts';
+import type { Reader } from '../key/reader.ts';
 import type { ReadRule } from '../rules/config.ts';
 import { ASIDE, heatOf, Hottest, ManyUses, stepOf, type Use } from './heat.ts';
 
@@ -55,6 +56,24 @@ export class Ledger {
       if (unread && use.meaning.rule.pattern === pattern) this.forget(use.key);
     }
     return this.variants(pattern) < maxVariants;
+  }
+
+  /** Whether a reader may have one more answer in use; those unread for long make room. */
+  hasRoomFor({ tag, identity }: Reader, { keepFresh }: ReadRule, mono: number): boolean {
+    const max = identity.max.variantsEach;
+    const under = this.#byTag.get(tag);
+    if (under === undefined) return max > 0;
+    const count = (): number => (under instanceof ManyUses ? under.size : under.length);
+    if (count() < max) return true;
+    const unread: Use[] = [];
+    const look = (use: Use): boolean => {
+      if (mono - use.readAt > keepFresh.recentMs) unread.push(use);
+      return false;
+    };
+    if (under instanceof ManyUses) under.each(look);
+    else under.forEach(look);
+    for (const { key } of unread) this.forget(key);
+    return count() < max;
   }
 
   has(key: Key): boolean {
@@ -208,9 +227,10 @@ function same(tags: readonly string[], others: readonly string[]): boolean {
     || (tags.length === others.length && tags.every((tag, i) => tag === others[i]));
 }
 
-/** Without what only its reader's request said: it is fetched again as nobody in particular. */
+/** Without what only its reader's request said, a credential above all. */
 function nobodys(meaning: Cacheable): Cacheable {
-  return { ...meaning, asking: 'none', telling: [] };
+  const { credential: _credential, ...kept } = meaning;
+  return { ...kept, asking: 'none', telling: [] };
 }
 
 function bytesOf({ meaning: { recipe } }: Use): number {

@@ -5,7 +5,7 @@ import { parentPath } from '../key/path.ts';
 import { field, type Fields } from '../http/message.ts';
 import type { Config, ReadRule, Route, Target, Template, WriteRule } from '../rules/config.ts';
 import { type Said, texts } from './values.ts';
-import { type Bound, extraTag, reachTag, routeTag, variantTag } from './tags.ts';
+import { type Bound, extraTag, ownTag, reachTag, routeTag, variantTag } from './tags.ts';
 
 export interface Match {
   readonly route: Route;
@@ -92,11 +92,12 @@ export function readsBodies(rules: WriteRules): { request: boolean; response: bo
 export function reachOf(
   request: WriteRequest,
   write: WriteRules,
-  { config, finder, said, named }: {
+  { config, finder, said, named, selfOn }: {
     config: Config;
     finder: Finder;
     said: Omit<Said, 'params' | 'query'>;
     named?: Named | undefined;
+    selfOn: SelfOn;
   },
 ): Reach {
   const refresh = new Set<string>();
@@ -117,10 +118,9 @@ export function reachOf(
   };
   for (const { rule, params } of write.rules) {
     const all: Said = { ...said, params, query: request.query };
-    for (const target of rule.refresh) add(
-      refresh, tagsOf(target, all, config, finder), target.text,
-    );
-    for (const target of rule.purge) add(purge, tagsOf(target, all, config, finder), target.text);
+    const tags = (target: Target): string[] => tagsOf(target, all, { config, finder, selfOn });
+    for (const target of rule.refresh) add(refresh, tags(target), target.text);
+    for (const target of rule.purge) add(purge, tags(target), target.text);
   }
   byPath(request.path, 'own-path');
   for (const target of named?.paths ?? []) byPath(target.split('?', 1)[0]!, 'location');
@@ -146,8 +146,14 @@ export function reachesNothing(reach: Reach): boolean {
   return reach.refresh.size === 0 && reach.purge.size === 0;
 }
 
+/** The tags of the writer as a reader of this route; none where it is nobody in particular. */
+export type SelfOn = (route: Route) => readonly string[];
+
 /** The tags of one target; never none, unless its list in the body was empty. */
-export function tagsOf(target: Target, said: Said, config: Config, finder: Finder): string[] {
+export function tagsOf(
+  target: Target, said: Said,
+  { config, finder, selfOn }: { config: Config; finder: Finder; selfOn: SelfOn },
+): string[] {
   if (target.kind === 'tag') {
     // An extra tag has no route to widen to: every route that carries extra tags is reached.
     const names = texts(target.tag, said);
@@ -156,13 +162,18 @@ export function tagsOf(target: Target, said: Said, config: Config, finder: Finde
   }
   const route = config.routes.find(({ pattern }) => pattern === target.pattern);
   if (route === undefined) return [target.pattern];
+  const selves = target.self ? selfOn(route) : [];
+  const own = (tag: string): string[] =>
+    (selves.length === 0 ? [tag] : selves.map((self) => ownTag(tag, self)));
   const bounds = boundsOf(target.bindings, said);
-  if (bounds === undefined) return [route.pattern];
+  if (bounds === undefined) return own(route.pattern);
   const queries = target.query === undefined ? undefined : texts(target.query, said, inQuery);
   const tags = bounds.flatMap((bound) => {
     const complete = bound.size === route.params.length;
-    if (queries === undefined || !complete) return [reachTag(route, bound)];
-    return queries.map((query) => variantTag(route, bound, query));
+    // Of a reader's own there is no tag for some of the parameters.
+    if (selves.length > 0 && !complete) return own(route.pattern);
+    if (queries === undefined || !complete) return own(reachTag(route, bound));
+    return queries.flatMap((query) => own(variantTag(route, bound, query)));
   });
   // What is computed may spell a path for which a more specific route speaks.
   const elsewhere = bounds

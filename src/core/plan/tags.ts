@@ -65,6 +65,22 @@ export function structuralTags(route: Route, bound: Bound, query: string | undef
   return tags;
 }
 
+/** What of one reader's stands under another tag: the writer's own, for `@self`. */
+export function ownTag(tag: string, reader: string): string {
+  return shorten(tag.split(' ', 1)[0]!, `${tag} @${reader}`);
+}
+
+/** Of one reader's: all tags, the reader's, and those by which a writer reaches its own. */
+export function readersTags(
+  route: Route,
+  { bound, query, reader }: { bound: Bound; query: string | undefined; reader: string },
+): string[] {
+  const tags = structuralTags(route, bound, query);
+  const own = [route.pattern, tags.at(-1)!];
+  if (bound.size > 0) own.push(routeTag(route.pattern, route.params, bound));
+  return [...tags, reader, ...own.map((tag) => ownTag(tag, reader))];
+}
+
 /**
  * The tag of a route bound in part, widened to the route where entries carry no such combination.
  */

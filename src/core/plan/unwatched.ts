@@ -4,7 +4,7 @@
 //
 // An entry is read by the rule that kept it, whose hash is in its key; while another rule of the
 // same route is in force, it may have been written to under tags that only that rule gives.
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import type { Config, Route } from '../rules/config.ts';
 
 /**
@@ -23,9 +23,16 @@ export function unwatched(before: Config, after: Config): string[] {
 }
 
 /** The same for two files exactly where neither makes readable what the other leaves unwatched. */
-export function rulesHash({ routes }: Pick<Config, 'routes'>): string {
+export function rulesHash(
+  { routes, identities, secret }: Pick<Config, 'routes' | 'identities' | 'secret'>,
+): string {
   // Those without reads count too: they take paths, and their writes, away from wider routes.
-  return createHash('sha256').update(routes.map(readsOf).sort().join('\n')).digest('base64url');
+  const rules = routes.map(readsOf).sort();
+  // Who tells readers apart by another secret ends none of those that others keep.
+  if (identities.length > 0 && secret !== undefined) {
+    rules.push(createHmac('sha256', secret).update('everfresh').digest('base64url'));
+  }
+  return createHash('sha256').update(rules.join('\n')).digest('base64url');
 }
 
 /** A route with the rules of its reads: the same for two that keep the same. */

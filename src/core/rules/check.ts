@@ -1,6 +1,7 @@
 // What is allowed in a configuration and still looks like a mistake: shadowed routes, writes that
 // refresh nothing, targets that nobody reads. Warns; never refuses.
-import type { Config, Route, Target, Template, WriteRule } from './config.ts';
+import { identitiesOf } from '../key/reader.ts';
+import type { Config, Identity, Route, Target, Template, WriteRule } from './config.ts';
 import { PatternTree } from './pattern.ts';
 import { nearest, Notes } from './problem.ts';
 import type { Place, Problem } from './problem.ts';
@@ -21,8 +22,10 @@ export function warnings(
     for (const write of writes.values()) {
       warnOfWrite(write, reads, places, notes);
       warnOfTags(write, config.routes, places, notes);
+      warnOfSelf(write, config.routes, places, notes);
     }
   }
+  for (const identity of config.identities) warnOfIdentity(identity, config, places, notes);
   if (config.secret !== undefined && config.secret.length < SECRET_CHARS_MIN) {
     const advice = `take at least ${SECRET_CHARS_MIN} random characters`;
     notes.warn(placeOf('secret'), `\`secret\` is short: ${advice}`);
@@ -35,14 +38,57 @@ export function warnings(
 }
 
 /** What may stand in a file and still must not be served. */
-export function unfitToServe({ admin, adminToken }: Config): Problem[] {
-  if (admin === 'off' || adminToken !== undefined || isLoopback(admin.host)) return [];
-  const message = `is needed: the admin listener on \`${admin.host}\` can be reached by others`;
-  return [{ file: 'EVERFRESH_ADMIN_TOKEN', line: 0, column: 0, message, severity: 'error' }];
+export function unfitToServe({ admin, adminToken, identities, secret, store }: Config): Problem[] {
+  const missing = (variable: string, message: string): Problem =>
+    ({ file: variable, line: 0, column: 0, message: `is needed: ${message}`, severity: 'error' });
+  const problems: Problem[] = [];
+  if (admin !== 'off' && adminToken === undefined && !isLoopback(admin.host)) {
+    problems.push(missing('EVERFRESH_ADMIN_TOKEN',
+      `the admin listener on \`${admin.host}\` can be reached by others`));
+  }
+  if (identities.length > 0 && store.kind === 'redis' && secret === undefined) {
+    problems.push(missing('EVERFRESH_SECRET',
+      'all instances that share a store tell readers apart by the same one'));
+  }
+  return problems;
 }
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(?:\.[0-9]+){3}$/.test(host);
+}
+
+function warnOfIdentity(
+  identity: Identity, { routes }: Config, places: Places, notes: Notes,
+): void {
+  const { name, from } = identity;
+  const at = places.get(identity)!;
+  const warn = (message: string): void => notes.warn(at, message);
+  const read = routes.some(({ reads }) =>
+    [...reads.values()].some(({ per }) => Array.isArray(per) && per.includes(identity)));
+  if (!read) warn(`no \`per\` names the identity \`${name}\``);
+  if (from.kind !== 'jwt') return;
+  if (from.audience.length === 0) {
+    warn(`\`${name}\` has no \`audience\`: tokens that were made for others are taken as well`);
+  }
+  if (from.issuer.length === 0) warn(`\`${name}\` has no \`issuer\`: its keys alone are believed`);
+  if (/^http:\/\/(?!localhost[:/]|127\.|\[::1\])/.test(from.jwks)) {
+    warn(`\`jwks\` of \`${name}\` comes in clear text, so that anybody on the way may change it`);
+  }
+}
+
+/** One session is not all that a person has open. */
+function warnOfSelf(
+  write: WriteRule, routes: readonly Route[], places: Places, notes: Notes,
+): void {
+  for (const target of [...write.refresh, ...write.purge]) {
+    if (target.kind !== 'route' || !target.self) continue;
+    const { reads } = routes.find(({ pattern }) => pattern === target.pattern)!;
+    const session = [...reads.values()].flatMap(identitiesOf)
+      .find(({ from }) => from.kind === 'cookie' || from.kind === 'header');
+    if (session === undefined) continue;
+    notes.warn(places.get(target)!, `\`@self\` reaches this ${session.from.kind === 'cookie'
+      ? 'session' : 'token'} only, not all that \`${session.name}\` has open elsewhere`);
+  }
 }
 
 /** A path belongs to one route, the narrowest: a method that only a wider one has isn't reached. */

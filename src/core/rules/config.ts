@@ -1,5 +1,6 @@
 // What an operator asked for, after reading, checking and compiling: the one shape that the rest of
 // the house works with. Every default is filled in; durations are milliseconds, sizes bytes.
+import type { Fields } from '../http/message.ts';
 
 /** One address that everfresh fetches from. */
 export interface UpstreamConfig {
@@ -44,6 +45,57 @@ export interface Credentials {
   readonly headers: readonly string[];
   /** Names of the cookies that do; `all` when none is named. */
   readonly cookies: 'all' | readonly string[];
+  /** Those that an identity names. */
+  readonly identityCookies: readonly string[];
+}
+
+/** Where a reader's name is read from; every name of a field is in lower case. */
+export type IdentitySource =
+  | { readonly kind: 'cookie'; readonly name: string }
+  | { readonly kind: 'header'; readonly name: string }
+  | {
+      readonly kind: 'jwt';
+      readonly header: string;
+      readonly claims: readonly string[];
+      /** A path or an `http:` or `https:` URL. */
+      readonly jwks: string;
+      readonly issuer: readonly string[];
+      readonly audience: readonly string[];
+    }
+  /** A field that somebody in front sets; from anywhere else it is taken away. */
+  | { readonly kind: 'trusted'; readonly name: string; readonly trustedFrom: readonly string[] };
+
+/** Who asks: what tells readers apart, and what may be done as one of them. */
+export interface Identity {
+  readonly name: string;
+  readonly from: IdentitySource;
+  /** So long after the upstream has accepted a credential answers are given without asking it. */
+  readonly recheckMs: number;
+  /** So long after its last request a credential may be used to refresh. */
+  readonly keepMs: number;
+  readonly replayAs: 'own' | 'service' | 'none';
+  /** The operator's own credential, sent on refreshes with `service`. */
+  readonly service: readonly ServiceField[];
+  /** Requests after which a credential is not good any more. */
+  readonly forgetOn: readonly ForgetOn[];
+  readonly max: { readonly identities: number; readonly variantsEach: number };
+  /** Of whatever decides about a reader's entries: it is in the hash of each rule that names it. */
+  readonly hash: string;
+}
+
+/** A field of the operator's, whose value has holes for the reader's name. */
+export interface ServiceField {
+  readonly name: string;
+  /** Texts and, between them, names of claims (of the field, for a trusted one). */
+  readonly texts: readonly string[];
+  readonly holes: readonly string[];
+}
+
+export interface ForgetOn {
+  readonly method: string;
+  readonly pattern: string;
+  readonly segments: readonly Segment[];
+  readonly params: readonly string[];
 }
 
 /** Bounds on what comes through the door and on what is kept; see docs/configuration.md. */
@@ -117,6 +169,7 @@ export interface Config {
   readonly secret?: string;
   readonly adminToken?: string;
   readonly conventions: 'rest' | 'off';
+  readonly identities: readonly Identity[];
   readonly routes: readonly Route[];
   /** True when the file has no `routes`: every GET is cached as HTTP allows. */
   readonly implicit: boolean;
@@ -157,7 +210,10 @@ export interface ReadRule {
   readonly order: 'given' | 'free';
   readonly clientCache: string;
   readonly maxVariants: number;
-  readonly per?: 'everyone';
+  /** Shared by all, or kept for each reader apart; undefined: only with who says nothing of it. */
+  readonly per?: 'everyone' | readonly Identity[];
+  /** The operator's own credential, sent on fills of an answer that all share. */
+  readonly service: Fields;
   readonly tags: readonly Template[];
   readonly warm: readonly string[];
   readonly keepFresh: {

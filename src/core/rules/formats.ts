@@ -121,6 +121,15 @@ export function fieldName(text: string): Reading<string> {
   return isToken(text) ? value(text.toLowerCase()) : wrong();
 }
 
+/** Where the keys are that tokens are signed by: a file, or a URL. */
+export function jwksPlace(text: string): Reading<string> {
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return anyText(text);
+  const url = /^https?:\/\//i.test(text) && URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined) return wrong();
+  return url.username === '' && url.password === ''
+    ? value(url.href) : wrong('must have no user or password in it');
+}
+
 /** RFC 6265 §4.1.1: a cookie's name is a token. */
 export function cookieName(text: string): Reading<string> {
   return isToken(text) ? value(text) : wrong();

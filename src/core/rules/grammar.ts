@@ -2,8 +2,8 @@
 // The reader's checks, the defaults, the JSON Schema and the documentation's tables come from here.
 import * as format from './formats.ts';
 import {
-  group, list, maybe, must, notYet, object, placed, scalar, scalarOrMap, secretText, table, usually,
-  wordOrList,
+  group, list, mapOf, maybe, must, notYet, object, placed, scalar, scalarOrMap, secretText, table,
+  usually, wordOrList,
 } from './kinds.ts';
 import { choice, count, duration, flag, onOff, share, size, sizeOrOff } from './scalars.ts';
 
@@ -131,9 +131,63 @@ export const keepFreshOptions = {
   concurrency: usually(count({ max: 10_000 }), '8', 'Refreshes of the route under way at once.'),
 };
 
-const perEveryone = scalar('`everyone`', (text) => (text === 'everyone'
-  ? format.value('everyone' as const)
-  : format.wrong('may only be `everyone`: an identity is not in this version')));
+/** Fields with their values, which are secrets: no message quotes them. */
+const serviceFields = mapOf(
+  'a map of fields such as `authorization: "Bearer ${SERVICE_TOKEN}"`',
+  secretText('the value of a field'),
+  (name) => (format.isToken(name) ? undefined : `\`${name}\` is no name of a field`));
+
+export const jwtOptions = {
+  header: usually(
+    field, 'authorization', 'The field with the token; `Bearer` before it is left out.'),
+  claims: usually(
+    list(scalar('the name of a claim', format.anyText)), 'sub',
+    'Claims that tell readers apart: all on which it depends what one may see.'),
+  jwks: must(
+    scalar('a path, or an `http:` or `https:` URL', format.jwksPlace),
+    'The keys, as a JWK Set: the path of a file, or a URL that is asked again when a key is new.',
+    'say where the keys are'),
+  issuer: maybe(
+    list(scalar('an issuer', format.anyText)), 'What `iss` must be, or one of several.', 'any'),
+  audience: maybe(
+    list(scalar('an audience', format.anyText)), 'What `aud` must have, or one of several.', 'any'),
+};
+
+export const fromOptions = {
+  cookie: maybe(
+    scalar('the name of a cookie', format.cookieName), 'A cookie, such as a session\'s.'),
+  header: maybe(field, 'A field, such as `authorization` or `x-api-key`.'),
+  jwt: maybe(object(jwtOptions), 'Claims of a signed token, which is verified.'),
+  trusted_from: maybe(
+    list(scalar('an address or a block such as `10.0.0.0/8`', format.cidr)),
+    'With `header`: who sets it. From anywhere else the field is taken away.'),
+};
+
+export const maxOptions = {
+  identities: usually(count(), '10000', 'Readers that are known at once; the longest unseen goes.'),
+  variants_each: usually(count(), '100', 'Answers of one reader in use; over it: not kept.'),
+};
+
+export const identityOptions = {
+  from: must(
+    object(fromOptions), 'What says who asks: one of the following.',
+    'say where a reader\'s name is, such as `{ cookie: sid }`'),
+  recheck: usually(
+    duration({ min: 1, max: DAY_MS }), '60s',
+    'So long after the upstream has accepted a credential answers are given without asking it.'),
+  keep: usually(
+    life, '15m', 'So long after its last request a credential may be used to refresh.'),
+  replay_as: usually(
+    choice('own', 'service', 'none'), 'own',
+    'Refreshes are asked for with the reader\'s own credential, with `service`, or not at all.'),
+  service: maybe(
+    serviceFields, 'With `replay_as: service`: fields of the operator\'s own, and who it is about, '
+    + 'such as `x-on-behalf-of: "{sub}"`.'),
+  forget_on: maybe(
+    list(placed('a method and a path such as `POST /logout`')),
+    'Requests that end a credential, such as `POST /logout`.'),
+  max: group(object(maxOptions), 'How many at most.'),
+};
 
 export const readOptions = {
   ttl: maybe(
@@ -167,9 +221,12 @@ export const readOptions = {
     'What clients are told: `pass` (the upstream\'s `Cache-Control`), `no-cache`, or a value.'),
   max_variants: usually(count(), '100000', 'Variants of this route; over it: not kept.'),
   per: maybe(
-    perEveryone,
-    '`everyone`: requests with credentials share the answers, by the operator\'s word.',
+    list(placed('`everyone`, or an identity of the file')),
+    '`everyone`: requests with credentials share the answers, by the operator\'s word. An '
+      + 'identity, or several: each of their readers has answers of their own.',
     'requests with credentials are passed'),
+  service: maybe(
+    serviceFields, 'With `per: everyone`: the operator\'s own credential, sent on fills.'),
   tags: maybe(
     list(placed('a tag such as `posts` or `author:{response.body.author}`')),
     'Extra tags, such as `[posts, "author:{response.body.author}"]`.'),
@@ -250,13 +307,20 @@ export const topOptions = {
   limits: group(object(limitOptions), 'Sizes, counts and times that nothing may exceed.'),
   secret: maybe(
     secretText('a text that nobody can guess'),
-    'Keys HMACs; better in `EVERFRESH_SECRET`; has no effect in this version.'),
+    'Keys the HMACs by which readers are told apart; better in `EVERFRESH_SECRET`. With '
+      + '`identities` a shared store needs it.',
+    'made at start'),
   conventions: usually(
     choice('rest', 'off'), 'rest',
     '`rest`: a write to a path that no rule names refreshes the collection above it too. Without a '
     + 'rule, only what was read more than once is fetched again; the rest is invalid.'),
   defaults: maybe(defaults, 'Options for every read or write; a route\'s own win.'),
-  identities: maybe(notYet(), 'Answers that differ by reader; not in this version.'),
+  identities: maybe(
+    mapOf(
+      'a map of names, each with where it is read from', object(identityOptions),
+      (name) => (/^[A-Za-z][\w-]{0,31}$/.test(name) && name !== 'everyone' ? undefined
+        : `\`${name}\` is no name for an identity: letters, digits, \`_\` and \`-\``)),
+    'Who asks, by name, for answers that differ by reader: `per` of a read.'),
   routes: maybe(
     routes, 'Path, then method, then options.', 'every GET, as HTTP allows'),
 };

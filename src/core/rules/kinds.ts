@@ -45,6 +45,13 @@ export interface Placed {
   readonly at: Place;
 }
 
+/** One of a map, with the place of its name. */
+export interface Named<out T> {
+  readonly name: string;
+  readonly at: Place;
+  readonly value: T;
+}
+
 /** A scalar that is read from its text. */
 export function scalar<T>(
   says: string, format: (text: string) => Reading<T>, schema: Schema = { type: 'string' },
@@ -141,6 +148,31 @@ export function table(says: string, schema: Schema): Kind<Table> {
       if (tree.is === 'table') return tree;
       notes.wrong(tree.at, `\`${name}\` must be ${says}, not ${describe(tree)}`);
       return undefined;
+    },
+  };
+}
+
+/** A map of names, each with a value of the same kind; `name` says what is wrong with a name. */
+export function mapOf<T>(
+  says: string, item: Kind<T>, name: (text: string) => string | undefined,
+): Kind<readonly Named<T>[]> {
+  return {
+    says,
+    schema: { type: 'object', additionalProperties: item.schema },
+    ...(item.fields === undefined ? {} : { fields: item.fields }),
+    read: (tree, { notes, name: option }) => {
+      if (tree.is !== 'table') {
+        notes.wrong(tree.at, `\`${option}\` must be ${says}, not ${describe(tree)}`);
+        return undefined;
+      }
+      const items: Named<T>[] = [];
+      for (const { key, at, value: given } of tree.entries) {
+        const because = name(key);
+        if (because !== undefined) notes.wrong(at, because);
+        const read = item.read(given, { notes, name: key });
+        if (read !== undefined) items.push({ name: key, at, value: read });
+      }
+      return items;
     },
   };
 }

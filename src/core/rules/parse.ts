@@ -1,10 +1,13 @@
 // The configuration's text, with flags and variables over it, to a Config or to all of its problems
 // at once. Reads no file and no environment itself.
 import { warnings } from './check.ts';
-import type { Config, Credentials, Limits, Route, UpstreamConfig } from './config.ts';
+import type {
+  Config, Credentials, Identity, Limits, Route, UpstreamConfig,
+} from './config.ts';
 import { topOptions } from './grammar.ts';
 import { readFields } from './kinds.ts';
 import type { Values } from './kinds.ts';
+import { compileIdentities } from './identities.ts';
 import { applyOverrides, overrideOf } from './overrides.ts';
 import type { Overrides } from './overrides.ts';
 import { Notes } from './problem.ts';
@@ -71,7 +74,13 @@ export function parseRules(text: string, { file, env = {}, overrides = {} }: Par
   const given = readFields(topOptions, tree, notes);
   const placeOf = (key: string): Place => keys.get(key) ?? { file, line: 1, column: 1 };
   const compiling = { tree, given, notes, placeOf };
-  const config = compile(compiling, routesOf(compiling, places), keys.has('routes'));
+  const identities = compileIdentities(given.identities, notes);
+  for (const { name, at } of given.identities ?? []) {
+    const identity = identities.find((one) => one.name === name);
+    if (identity !== undefined) places.set(identity, at);
+  }
+  const routes = routesOf(compiling, identities, places);
+  const config = compile(compiling, { routes, identities, routed: keys.has('routes') });
   if (notes.problems.length > 0 || config === undefined) {
     return { kind: 'wrong', problems: notes.problems };
   }
@@ -89,18 +98,24 @@ function keysOf(tree: Table): Map<string, Place> {
   ]);
 }
 
-function routesOf({ given, notes, placeOf }: Compiling, places: Places): Route[] {
+function routesOf(
+  { given, notes, placeOf }: Compiling, identities: readonly Identity[], places: Places,
+): Route[] {
   const { defaults } = given;
   if (defaults !== undefined) checkDefaults(defaults, notes);
-  const credentials = new Set(['cookie', ...compileCredentials(given.credentials).headers]);
-  const context = { notes, places, defaults, credentials };
+  const { headers } = compileCredentials(given.credentials, identities);
+  const credentials = new Set(['cookie', ...headers]);
+  const context = { notes, places, defaults, credentials, identities };
   return given.routes === undefined
     ? implicitRoutes(placeOf('routes'), context)
     : compileRoutes(given.routes, context);
 }
 
 function compile(
-  compiling: Compiling, routes: readonly Route[], routed: boolean,
+  compiling: Compiling,
+  { routes, identities, routed }: {
+    routes: readonly Route[]; identities: readonly Identity[]; routed: boolean;
+  },
 ): Config | undefined {
   const { tree, given, notes, placeOf } = compiling;
   const upstream = compileTopUpstream(compiling);
@@ -124,7 +139,7 @@ function compile(
     memoryBytes: given.memory,
     trustProxy: given.trust_proxy ?? [],
     hosts: given.hosts ?? [],
-    credentials: compileCredentials(given.credentials),
+    credentials: compileCredentials(given.credentials, identities),
     mode: given.mode,
     clientDirectives: given.client_directives,
     workers: given.workers,
@@ -136,6 +151,7 @@ function compile(
     limits,
     ...(given.secret === undefined ? {} : { secret: given.secret }),
     conventions: given.conventions,
+    identities,
     routes,
     implicit: !routed,
   };
@@ -157,10 +173,22 @@ function longestExchangeMs(upstream: UpstreamConfig, routes: readonly Route[]): 
   return Math.max(...[upstream, ...others].map(totalTimeoutMs));
 }
 
-/** RFC 9111 §3.5 makes `Authorization` a credential whatever the operator says. */
-function compileCredentials({ headers, cookies }: Given['credentials']): Credentials {
+/**
+ * RFC 9111 §3.5 makes `Authorization` a credential whatever the operator says; what an identity
+ * names is one as well.
+ */
+function compileCredentials(
+  { headers, cookies = 'all' }: Given['credentials'], identities: readonly Identity[],
+): Credentials {
   const named = headers === undefined ? CREDENTIAL_FIELDS : ['authorization', ...headers];
-  return { headers: [...new Set(named)], cookies: cookies ?? 'all' };
+  const own = identities.flatMap(({ from }) =>
+    (from.kind === 'cookie' ? [] : from.kind === 'jwt' ? from.header : from.name));
+  const crumbs = identities.flatMap(({ from }) => (from.kind === 'cookie' ? from.name : []));
+  return {
+    headers: [...new Set([...named, ...own])],
+    cookies: cookies === 'all' ? cookies : [...new Set([...cookies, ...crumbs])],
+    identityCookies: crumbs,
+  };
 }
 
 function compileLimits({ given, notes, placeOf }: Compiling, routes: readonly Route[]): Limits {

@@ -1,8 +1,10 @@
 // Compiles the rule of a read. What decides about an entry goes into the rule's hash, which is in
 // the key: a changed rule starts afresh.
 import { createHash } from 'node:crypto';
+import type { Fields } from '../http/message.ts';
 import type { ReadRule, Template } from './config.ts';
 import { readOptions, writeOptions } from './grammar.ts';
+import { perOf } from './identities.ts';
 import type { Placed, Values } from './kinds.ts';
 import { nearest } from './problem.ts';
 import type { Notes } from './problem.ts';
@@ -16,7 +18,9 @@ type Given = Values<typeof readOptions>;
 
 export function compileRead(rule: Rule, context: RoutesContext): ReadRule {
   const given = readRule(readOptions, writeOptions, rule, context);
-  const { ttl, stale_while_revalidate: revalidateMs, stale_if_error: errorMs, per } = given;
+  const { ttl, stale_while_revalidate: revalidateMs, stale_if_error: errorMs } = given;
+  const per = given.per && perOf(given.per, context.identities, context.notes);
+  const service = serviceOf(given, rule, context.notes);
   const { recent, top, concurrency } = given.keep_fresh;
   checkHeaders(given, rule, context);
   const tags = (given.tags ?? []).flatMap((tag) => readTag(tag, rule, given, context.notes));
@@ -28,7 +32,8 @@ export function compileRead(rule: Rule, context: RoutesContext): ReadRule {
     override: [...new Set(given.override)].sort(),
     tags: tags.map((tag) => tag.text).sort(),
     ...(given.headers === undefined ? {} : { headers: [...new Set(given.headers)].sort() }),
-    ...(per === undefined ? {} : { per }),
+    ...(per === undefined ? {} : { per: namesOf(per) }),
+    ...(service.length === 0 ? {} : { service: digestOf(service) }),
     ...(rule.method === 'GET' ? {} : { method: rule.method }),
   };
   const read: ReadRule = {
@@ -41,9 +46,10 @@ export function compileRead(rule: Rule, context: RoutesContext): ReadRule {
     query: unique(given.query ?? 'all'),
     ...(given.headers === undefined ? {} : { headers: [...new Set(given.headers)] }),
     order: given.order,
-    clientCache: given.client_cache,
+    clientCache: clientCacheOf(given, rule, { per, notes: context.notes }),
     maxVariants: given.max_variants,
     ...(per === undefined ? {} : { per }),
+    service,
     tags,
     warm: (given.warm ?? []).map(({ text }) => text),
     keepFresh: { recentMs: recent, top, concurrency },
@@ -54,6 +60,47 @@ export function compileRead(rule: Rule, context: RoutesContext): ReadRule {
   return read;
 }
 
+type Per = ReadRule['per'];
+
+const namesOf = (per: NonNullable<Per>): readonly string[] | string =>
+  (per === 'everyone' ? per : per.map(({ hash }) => hash).sort());
+
+/** Answers to another credential may be others; the key says which it was, and never what it is. */
+function digestOf(service: Fields): string {
+  return createHash('sha256').update(JSON.stringify(service)).digest('base64url').slice(0, 16);
+}
+
+/** What all share may be asked for as the operator. */
+function serviceOf({ service = [], per }: Given, { at }: Rule, notes: Notes): Fields {
+  if (service.length > 0 && (per?.length !== 1 || per[0]!.text !== 'everyone')) {
+    notes.wrong(at, '`service` is for what all share: it goes with `per: everyone`');
+  }
+  for (const { name, at: place } of service) {
+    if (NO_SERVICE.has(name.toLowerCase())) {
+      notes.wrong(place, `\`service\` can't say \`${name}\``);
+    }
+  }
+  return service.flatMap(({ name, value }) => [name.toLowerCase(), value]);
+}
+
+const NO_SERVICE = new Set(['host', 'content-length', 'connection', 'transfer-encoding']);
+
+/** What one reader alone may see is never said to be for all. */
+function clientCacheOf(
+  { client_cache: said }: Given, { at, options }: Rule, { per, notes }: { per: Per; notes: Notes },
+): string {
+  if (per === undefined || per === 'everyone') return said;
+  if (said === 'pass' || said === 'no-cache') return PRIVATE;
+  if (!/\b(?:private|no-store)\b/i.test(said)) {
+    notes.wrong(entryOf(options, 'client_cache')?.at ?? at,
+      '`client_cache` of what differs by reader must say `private` or `no-store`');
+  }
+  return said;
+}
+
+/** Kept by its reader's own client alone, and asked for each time. */
+const PRIVATE = 'private, no-cache';
+
 /** A key that held a credential would keep one answer for each reader. */
 function checkHeaders(
   { headers = [] }: Given, { options, at }: Rule, { defaults, credentials, notes }: RoutesContext,
@@ -61,7 +108,7 @@ function checkHeaders(
   const named = entryOf(options, 'headers') ?? (defaults && entryOf(defaults, 'headers'));
   for (const name of headers.filter((name) => credentials.has(name))) {
     const message = `\`headers\` names \`${name}\`, which says who is asking: `
-      + 'answers that differ by reader are not in this version';
+      + 'name it in `identities`, and that in `per`';
     notes.wrong(named?.at ?? at, message);
   }
 }

@@ -21,6 +21,7 @@ export function compileRoutes(tree: Table, context: RoutesContext): Route[] {
   const drafts = draftRoutes(tree, context.notes);
   const routes = drafts.map((draft) => compileRoute(draft, drafts, context));
   checkWarm(routes, context);
+  checkSelf(routes, context);
   return routes;
 }
 
@@ -157,6 +158,20 @@ function checkWarm(routes: readonly Route[], { notes, places }: RoutesContext): 
         if (mine && /^[\x21\x22\x24-\x7e]+$/.test(url)) continue;
         notes.wrong(places.get(rule)!, `\`warm\`: \`${url}\` is no URL of \`${route.pattern}\``);
       }
+    }
+  }
+}
+
+/** Only what is kept for each reader apart can be a writer's own. */
+function checkSelf(routes: readonly Route[], { notes, places }: RoutesContext): void {
+  const apart = new Set(routes.filter(({ reads }) =>
+    [...reads.values()].some(({ per }) => per !== undefined && per !== 'everyone'))
+    .map(({ pattern }) => pattern));
+  for (const { refresh, purge } of routes.flatMap(({ writes }) => [...writes.values()])) {
+    for (const target of [...refresh, ...purge]) {
+      if (target.kind !== 'route' || !target.self || apart.has(target.pattern)) continue;
+      notes.wrong(places.get(target)!,
+        `\`${target.text}\`: \`${target.pattern}\` has no \`per\` that names an identity`);
     }
   }
 }

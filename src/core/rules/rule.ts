@@ -1,6 +1,6 @@
 // A rule while it is compiled: its route and method, its options as the file says them, with those
 // of `defaults` behind them.
-import type { ReadRule, Route, Target, UpstreamConfig, WriteRule } from './config.ts';
+import type { Identity, ReadRule, Route, Target, UpstreamConfig, WriteRule } from './config.ts';
 import { writeOptions } from './grammar.ts';
 import { readFields } from './kinds.ts';
 import type { Fields, Values } from './kinds.ts';
@@ -10,7 +10,7 @@ import { tableOf } from './tree.ts';
 import type { Table, TableEntry } from './tree.ts';
 
 /** Where routes, rules and targets stand, for warnings. */
-export type Places = Map<Route | ReadRule | WriteRule | Target, Place>;
+export type Places = Map<Route | ReadRule | WriteRule | Target | Identity, Place>;
 
 export interface RoutesContext {
   readonly notes: Notes;
@@ -18,6 +18,7 @@ export interface RoutesContext {
   readonly defaults: Table | undefined;
   /** Lower-case names of the fields that say who is asking. */
   readonly credentials: ReadonlySet<string>;
+  readonly identities: readonly Identity[];
 }
 
 /** A route whose methods are not compiled yet. */

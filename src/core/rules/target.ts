@@ -26,8 +26,13 @@ type Bindings = Map<string, 'any' | Template>;
 
 /** `writer` is the route that the write's own path belongs to. */
 export function readTarget(text: string, writer: Named, routes: readonly Named[]): TargetReading {
-  if (/\s@self$/.test(text)) {
-    return wrong(`\`${text}\`: \`@self\` needs an identity, which is not in this version`);
+  const of = / +@self$/.exec(text);
+  if (of !== null) {
+    const read = readTarget(text.slice(0, of.index), writer, routes);
+    if (read.kind === 'wrong') return read;
+    return read.target.kind === 'route'
+      ? { kind: 'target', target: { ...read.target, text, self: true } }
+      : wrong(`\`${text}\`: \`@self\` goes with a path`);
   }
   if (text.startsWith('tag:')) return readTag(text, writer);
   if (!text.startsWith('/')) {

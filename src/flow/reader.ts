@@ -1,0 +1,152 @@
+// A reader of answers that are one reader's alone: whether what is kept may be given without asking
+// the upstream, by which credential it is fetched again, and the end of one, on all instances.
+import { field, type Fields, hasField } from '../core/http/message.ts';
+import type { Cacheable } from '../core/key/meaning.ts';
+import {
+  type Credential, identitiesOf, type Reader, readersIn, selvesOf, serviceFieldsFor,
+} from '../core/key/reader.ts';
+import { OVERRIDES, type SelfOn } from '../core/plan/reach.ts';
+import { valid } from '../core/promise/validity.ts';
+import type { Asked, Gateway, Live, Told } from './gateway.ts';
+import type { Acceptance } from './people.ts';
+import type { Known, Tokens } from './ports.ts';
+import { touchOrRemember } from './touching.ts';
+import { within } from './within.ts';
+
+/** A token that ends so soon is not sent any more but by its holder. */
+const EXPIRES_SOON_MS = 30_000;
+const SWEEP_MS = 60_000;
+
+/** Whether the upstream has accepted this reader's credential lately, and nothing has ended it. */
+export function isAccepted(gateway: Gateway, { reader, credential }: Cacheable): boolean {
+  if (reader === undefined) return true;
+  if (credential === undefined) return false;
+  const { clock, people } = gateway;
+  const acceptance = people.acceptance(reader, credential);
+  if (acceptance === undefined || credential.expiresAt <= clock.now()) return false;
+  if (clock.mono() - acceptance.at > reader.identity.recheckMs) return false;
+  return holds(gateway, reader, acceptance);
+}
+
+function holds({ store }: Gateway, { tag }: Reader, acceptance: Acceptance): boolean {
+  const known = store.control.look([tag]);
+  if (known instanceof Promise || known.kind === 'unknown') return false;
+  return valid(acceptance, known).kind === 'valid';
+}
+
+// Statuses that are answers to whoever asked: a redirect may be one to where people log in.
+const accepts = (status: number): boolean =>
+  (status >= 200 && status < 300) || status === 304 || status === 404 || status === 410;
+
+/** The upstream has answered a fetch in a reader's name. */
+export async function noteAnswer(
+  gateway: Gateway,
+  { meaning: { reader, credential, rule }, known, as }: {
+    meaning: Cacheable; known: Known; as?: 'service' | undefined;
+  },
+  { status, fields, startedAt }: { status: number; fields: Fields; startedAt: number },
+): Promise<void> {
+  if (reader === undefined || credential === undefined) return;
+  const { people, store } = gateway;
+  if (accepts(status) && known.kind === 'known' && as !== 'service') {
+    // Who has to end it later must know that there is something to be ended.
+    const noted = store.readers === undefined
+      || await store.readers.note(reader.tag, reader.identity.recheckMs);
+    const { epoch, seq: asOf } = known;
+    if (noted) people.accept(reader, credential, { epoch, asOf, at: startedAt });
+    sweepLater(gateway);
+  }
+  if (hasField(fields, 'set-cookie')) people.cookie(reader, rule.pattern);
+}
+
+/** What nobody may use any more does not stay for want of visitors. */
+function sweepLater(gateway: Gateway): void {
+  if (gateway.sweeping || gateway.people.size === 0) return;
+  gateway.sweeping = true;
+  gateway.clock.after(SWEEP_MS, () => {
+    gateway.sweeping = false;
+    gateway.people.sweep(gateway.clock.mono());
+    sweepLater(gateway);
+  });
+}
+
+export type Replay =
+  | { readonly kind: 'as'; readonly credential?: Credential; readonly as?: 'service' }
+  | { readonly kind: 'no' };
+
+/** As whom one reader's answer may be fetched again, while its reader is away. */
+export function replayOf(gateway: Gateway, reader: Reader, pattern: string): Replay {
+  const { people, clock } = gateway;
+  const { identity } = reader;
+  if (identity.replayAs === 'none' || people.hasCookie(reader, pattern)) return { kind: 'no' };
+  for (const { credential, seenAt, acceptance } of people.shown(reader)) {
+    if (clock.mono() - seenAt > identity.keepMs || !holds(gateway, reader, acceptance)) continue;
+    if (credential.expiresAt - clock.now() < EXPIRES_SOON_MS) continue;
+    if (identity.replayAs === 'own') return { kind: 'as', credential };
+    const fields = serviceFieldsFor(identity, credential);
+    if (fields !== undefined) {
+      return { kind: 'as', credential: { ...credential, fields }, as: 'service' };
+    }
+  }
+  return { kind: 'no' };
+}
+
+/** Tokens in this request are verified, where that takes a while; then they are known. */
+export function verified(
+  { live, tokens }: { live: Pick<Live, 'config'>; tokens: Tokens }, fields: Fields,
+): Promise<unknown> | undefined {
+  const waits: Promise<void>[] = [];
+  for (const identity of live.config.identities) {
+    if (identity.from.kind !== 'jwt') continue;
+    const value = field(fields, identity.from.header);
+    const token = value?.trim().replace(/^bearer +/i, '');
+    if (token === undefined || tokens.look(identity, token) !== 'unknown') continue;
+    waits.push(tokens.verify(identity, token));
+  }
+  return waits.length === 0 ? undefined : Promise.all(waits);
+}
+
+/** Whose own a writer's `@self` reaches. */
+export function selfOf(
+  { live }: { live: Pick<Live, 'config' | 'readers'> }, { fields }: Pick<Asked, 'fields'>,
+): SelfOn {
+  const { config: { credentials }, readers } = live;
+  return ({ reads }) => {
+    const identities = [...reads.values()].flatMap(identitiesOf);
+    return selvesOf(fields, [...new Set(identities)], { credentials, readers });
+  };
+}
+
+/** After an answer to this request, and before it goes out: a credential may be good no more. */
+export async function afterAnswer(gateway: Gateway, asked: Asked, told: Told): Promise<void> {
+  const { live: { config, forgets, readers }, clock } = gateway;
+  const { identities } = config;
+  const { verdict, answer } = told;
+  if (verdict.kind === 'hit' || verdict.kind === 'refuse') return;
+  const refused = answer.status === 401 || answer.status === 403;
+  const methods = [asked.method, ...OVERRIDES.flatMap((name) => field(asked.fields, name) ?? [])];
+  const forgotten = methods.flatMap((method) => forgets(method.toUpperCase(), asked.path));
+  const ended = readersIn(
+    asked.fields, refused ? identities : [...new Set(forgotten)], readers);
+  const because = refused ? 'refused' : 'forgotten';
+  // Nobody waits for longer than the promise needs.
+  await within(clock, config.leaseMs,
+    Promise.all(ended.map((reader) => endReader(gateway, reader, because))));
+}
+
+export type EndBecause = 'refused' | 'forgotten';
+
+/** Ends all that is kept for a reader, here and wherever its touch is heard. */
+export async function endReader(
+  gateway: Gateway, reader: Reader, because: EndBecause,
+): Promise<void> {
+  const { people, store, ear } = gateway;
+  // Where nobody was accepted there is nothing to end, however often somebody is refused.
+  const elsewhere = (): Promise<boolean> | undefined =>
+    store.readers?.known(reader.tag).then((known) => known !== false);
+  const known = people.has(reader.tag) || await elsewhere() === true;
+  if (!known) return;
+  people.forget(reader.tag);
+  ear.readerEnded(reader.identity.name, because);
+  await touchOrRemember(gateway, { tags: [reader.tag], then: 'done' });
+}
