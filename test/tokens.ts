@@ -10,9 +10,11 @@ export interface Issuer {
   /** Where its public keys are, as a file. */
   readonly jwks: string;
   readonly set: JSONWebKeySet;
-  sign(claims: JWTPayload, change?: { header?: object; expires?: number }): Promise<string>;
+  readonly sign: (
+    claims: JWTPayload, change?: { header?: object; expires?: number },
+  ) => Promise<string>;
   /** Its file has other keys from now on. */
-  publish(set: JSONWebKeySet): Promise<void>;
+  readonly publish: (set: JSONWebKeySet) => Promise<void>;
 }
 
 export const ISSUER = 'https://id.example';

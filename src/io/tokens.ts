@@ -36,15 +36,20 @@ interface Found {
   readonly until: number;
 }
 
-export function openTokens(
-  { clock, ear }: { clock: Pick<Clock, 'now'>; ear: Pick<Ear, 'trouble'> },
-): Tokens {
+export interface TokensOptions {
+  readonly clock: Pick<Clock, 'now'>;
+  readonly ear: Pick<Ear, 'trouble'>;
+  /** For a key that is not among those of a URL they are fetched again, but no sooner. */
+  readonly newKeysAfterMs?: number;
+}
+
+export function openTokens({ clock, ear, newKeysAfterMs = 30_000 }: TokensOptions): Tokens {
   const known = new Map<string, Found>();
   const waiting = new Map<string, Promise<void>>();
   const keys = new Map<string, Keys>();
 
   const keysOf = (from: Jwt, jose: Jose): Keys => {
-    const held = keys.get(from.jwks) ?? new Keys(from.jwks, { jose, clock, ear });
+    const held = keys.get(from.jwks) ?? new Keys(from.jwks, { jose, clock, ear, newKeysAfterMs });
     keys.set(from.jwks, held);
     return held;
   };
@@ -99,11 +104,7 @@ function idOf({ hash }: Identity, token: string): string {
   return createHash('sha256').update(`${hash} ${token}`).digest('base64');
 }
 
-interface World {
-  readonly jose: Jose;
-  readonly clock: Pick<Clock, 'now'>;
-  readonly ear: Pick<Ear, 'trouble'>;
-}
+type World = Required<TokensOptions> & { readonly jose: Jose };
 
 /** The keys of one place. */
 class Keys {
@@ -120,7 +121,9 @@ class Keys {
     this.#o = world;
     this.remote = /^https?:\/\//.test(place);
     this.get = this.remote
-      ? world.jose.createRemoteJWKSet(new URL(place), { timeoutDuration: KEYS_MS_MAX })
+      ? world.jose.createRemoteJWKSet(new URL(place), {
+        timeoutDuration: KEYS_MS_MAX, cooldownDuration: world.newKeysAfterMs,
+      })
       : async (header, token) => (await this.#read())(header, token);
   }
 

@@ -1,0 +1,143 @@
+// Whose answers are fetched again after a write, and as whom: by the reader's own credential, by
+// the operator's in the reader's name, or not at all.
+import t, { type Test } from 'tap';
+import { json, stage, type Stage, until } from '../play.ts';
+import { issuer, ISSUER } from '../tokens.ts';
+import { VirtualClock } from '../virtual-clock.ts';
+
+interface Seen {
+  readonly line: string;
+  readonly by: string;
+}
+
+interface Play {
+  readonly s: Stage;
+  readonly clock: VirtualClock;
+  readonly seen: Seen[];
+  /** The order of a write is done. */
+  write(headers?: Record<string, string>): Promise<void>;
+  refreshed(): string[];
+}
+
+async function play(
+  t: Test, rules: string, fields: (by: string) => Record<string, string> = () => ({}),
+): Promise<Play> {
+  const clock = new VirtualClock(Date.now());
+  const seen: Seen[] = [];
+  let mark = 0;
+  const s = await stage(t, {
+    clock, rules,
+    script: ({ method, url, headers }, response) => {
+      const by = [
+        headers.cookie, headers.authorization, headers['x-on-behalf-of'], headers['x-api-key'],
+      ].filter((one) => one !== undefined).join(' + ') || 'nobody';
+      seen.push({ line: `${method!} ${url!}`, by });
+      json(response, { by }, { headers: fields(by) });
+    },
+  });
+  const { refresher } = s.composed!.gateway;
+  return {
+    s, clock, seen,
+    async write(headers) {
+      mark = seen.length + 1;
+      await s.send('POST', '/write', 'x', headers);
+      await until(() => refresher.backlog.waiting + refresher.backlog.running === 0, 'all is done');
+    },
+    refreshed: () => seen.slice(mark).map(({ by }) => by).sort(),
+  };
+}
+
+const routes = (of: string): string => `
+routes:
+  /a: { GET: { ttl: 1h, ${of} } }
+  /b: { GET: { ttl: 1h, ${of} } }
+  /write: { POST: { refresh: [/a] } }
+`;
+const session = (more = ''): string =>
+  `identities: { user: { from: { cookie: sid }${more} } }\n${routes('per: user')}`;
+
+t.test('who was not seen within `keep` is not refreshed', async (t) => {
+  const p = await play(t, session(', keep: 60s, recheck: 1h'));
+  for (const sid of ['ann', 'bob']) await p.s.get('/a', { cookie: `sid=${sid}` });
+  p.clock.advance(50_000);
+  await p.s.get('/b', { cookie: 'sid=bob' });
+  p.clock.advance(20_000);
+  await p.write();
+  t.same(p.refreshed(), ['sid=bob'], 'who reads something else is seen as well');
+});
+
+t.test('with `replay_as: none` nobody is refreshed', async (t) => {
+  const p = await play(t, session(', replay_as: none'));
+  await p.s.get('/a', { cookie: 'sid=ann' });
+  await p.write();
+  t.same(p.refreshed(), []);
+  t.match((await p.s.get('/a', { cookie: 'sid=ann' })).cache, /fwd=stale; stored; detail="touched"/);
+});
+
+t.test('a reader who was given a cookie there is not refreshed', async (t) => {
+  const p = await play(t, `identities: { user: { from: { cookie: sid } } }
+${routes('per: user, override: [set-cookie]')}`,
+  (by): Record<string, string> => (by === 'sid=ann' ? { 'set-cookie': 'seen=1' } : {}));
+  for (const sid of ['ann', 'bob']) {
+    const told = await p.s.get('/a', { cookie: `sid=${sid}` });
+    t.match(told.cache, /stored/);
+  }
+  await p.write();
+  t.same(p.refreshed(), ['sid=bob']);
+});
+
+t.test('a token that is about to expire is not sent by anybody but its holder', async (t) => {
+  const clock = { now: Date.now };
+  const { jwks, sign } = await issuer(t, clock);
+  const p = await play(t, `identities:
+  user: { from: { jwt: { jwks: "${jwks}", issuer: "${ISSUER}", audience: shop } } }
+${routes('per: user')}`);
+  const [soon, later] = [
+    await sign({ sub: 'ann' }, { expires: 40 }), await sign({ sub: 'bob' }, { expires: 600 }),
+  ];
+  for (const token of [soon, later]) await p.s.get('/a', { authorization: `Bearer ${token}` });
+  p.clock.advance(15_000);
+  await p.write();
+  t.same(p.refreshed(), [`Bearer ${later}`]);
+});
+
+t.test('a service is asked in the reader’s name', async (t) => {
+  const { jwks, sign } = await issuer(t, { now: Date.now });
+  const p = await play(t, `identities:
+  user:
+    from: { jwt: { jwks: "${jwks}", issuer: "${ISSUER}", audience: shop } }
+    replay_as: service
+    service: { authorization: Bearer service, x-on-behalf-of: "{sub}" }
+${routes('per: user')}`);
+  const ann = { authorization: `Bearer ${await sign({ sub: 'ann' })}` };
+  t.equal((await p.s.get('/a', ann)).body, JSON.stringify({ by: ann.authorization }));
+  await p.write();
+  t.same(p.refreshed(), ['Bearer service + ann']);
+  const told = await p.s.get('/a', ann);
+  t.match(told.cache, /; hit; /);
+  t.equal(told.body, '{"by":"Bearer service + ann"}');
+});
+
+t.test('what all share is fetched with the operator’s own credential, and no reader’s', async (t) => {
+  const p = await play(t, routes('per: everyone, service: { x-api-key: shared }'));
+  await p.s.get('/a');
+  t.equal((await p.s.get('/a', { cookie: 'sid=ann' })).body, '{"by":"shared"}');
+  await p.write({ cookie: 'sid=ann' });
+  // The leak guard asks as the reader as well, and keeps nothing of it.
+  const others = p.refreshed().filter((by) => !by.includes('sid'));
+  t.ok(others.length > 0 && others.every((by) => by === 'shared'), others.join());
+});
+
+t.test('a logout while a refresh is under way leaves nothing that could be given', async (t) => {
+  const p = await play(t, `identities: { user: { from: { cookie: sid }, forget_on: POST /out } }
+${routes('per: user')}`);
+  await p.s.get('/a', { cookie: 'sid=ann' });
+  await Promise.all([
+    p.s.send('POST', '/write', 'x'), p.s.send('POST', '/out', 'x', { cookie: 'sid=ann' }),
+  ]);
+  const { refresher, people } = p.s.composed!.gateway;
+  await until(() => refresher.backlog.waiting + refresher.backlog.running === 0, 'all is done');
+  const { cache } = await p.s.get('/a', { cookie: 'sid=ann' });
+  t.notMatch(cache, /; hit; /);
+  t.ok(people.size <= 1);
+});
