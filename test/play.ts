@@ -100,7 +100,9 @@ export async function stage(
   const upstream = behind === undefined ? await scripted(script, app) : sharedWith(behind);
   const ours = 'listen: 127.0.0.1:0\nadmin: off\nlog: { level: silent }';
   const yaml = `upstream: ${upstream.url}\n${ours}\n${rules}`;
-  const parsed = parseRules(yaml, { file: 'routes.yaml', env: {} });
+  const { EVERFRESH_CREDENTIALS_KEY: key = '' } = process.env;
+  const env = { EVERFRESH_CREDENTIALS_KEY: key };
+  const parsed = parseRules(yaml, { file: 'routes.yaml', env });
   if (parsed.kind === 'wrong') throw new Error(parsed.problems.map(printProblem).join('\n'));
   const opened = form === 'gateway' ? await asGateway(parsed.config, clock) : await asPlugin(yaml);
   let left: Promise<void> | undefined;

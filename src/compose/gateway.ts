@@ -1,6 +1,7 @@
 // Puts the gateway together: configuration, store, upstreams, stories. The one place where every
 // port meets its implementation; it decides nothing else.
 import { randomBytes, randomUUID } from 'node:crypto';
+import { keyOf } from '../core/rules/check.ts';
 import type { Config } from '../core/rules/config.ts';
 import { assemble } from '../flow/assemble.ts';
 import type { Gateway } from '../flow/gateway.ts';
@@ -11,6 +12,7 @@ import { realClock } from '../io/clock.ts';
 import { type CountedHandler, requestHandler } from '../io/handler.ts';
 import { type Logger, openLog } from '../io/log.ts';
 import { type Metrics, openMetrics } from '../io/metrics.ts';
+import { sealingBy } from '../io/sealing.ts';
 import { Shortcuts } from '../io/shortcuts.ts';
 import { openTokens } from '../io/tokens.ts';
 import { openTunnels, type Tunnels } from '../io/tunnel.ts';
@@ -62,7 +64,11 @@ export async function compose(
   const tokens = openTokens({ clock, ear });
   // Entries of readers in a memory of its own are nobody else's to find.
   const live = liveOf(config, config.secret ?? randomBytes(32).toString('base64url'), tokens);
-  const gateway: Gateway = assemble({ live, clock, upstream, store, ear, tokens, newId });
+  const key = keyOf(config.credentialsKey);
+  const sealing = key && sealingBy(key);
+  const gateway: Gateway = assemble({
+    live, clock, upstream, store, ear, tokens, sealing, newId,
+  });
   const draining = (): boolean => drains;
   const shortcuts = new Shortcuts({
     gateway, metrics, draw: Math.random, draining,

@@ -8,7 +8,7 @@ import type { Gateway, Live } from './gateway.ts';
 import { Lately } from './lately.ts';
 import { Quarantine } from './quarantine.ts';
 import { People } from './people.ts';
-import type { Clock, Ear, Store, Tokens, Upstream } from './ports.ts';
+import type { Clock, Ear, Sealing, Store, Tokens, Upstream } from './ports.ts';
 import { refreshAfter } from './purge.ts';
 import { refreshOne } from './refresh.ts';
 import { Refresher } from './refresher.ts';
@@ -23,6 +23,7 @@ export interface World {
   readonly store: Store;
   readonly ear: Ear;
   readonly tokens: Tokens;
+  readonly sealing?: Sealing | undefined;
   /** Makes an id that nobody can guess. */
   readonly newId: () => string;
 }
@@ -32,7 +33,9 @@ const KEYS_REMEMBERED = 10_000;
 const USES_MAX = 200_000;
 const USES_BYTES_MAX = 256 * 1024 * 1024;
 
-export function assemble({ live, clock, upstream, store, ear, tokens, newId }: World): Gateway {
+export function assemble(
+  { live, clock, upstream, store, ear, tokens, sealing, newId }: World,
+): Gateway {
   const { config } = live;
   const remembered = new Remembered(config.limits.remembered);
   const gateway: Gateway = {
@@ -53,6 +56,7 @@ export function assemble({ live, clock, upstream, store, ear, tokens, newId }: W
     }),
     people: new People(),
     tokens,
+    sealing,
     sweeping: false,
     quarantine: new Quarantine(),
     uncacheable: new Lately<Key>(clock, { forMs: UNCACHEABLE_FOR_MS, keysMax: KEYS_REMEMBERED }),

@@ -12,7 +12,7 @@ import type { Flights } from './flights.ts';
 import type { Quarantine } from './quarantine.ts';
 import type { People } from './people.ts';
 import type {
-  Answer, ByteStream, Clock, Ear, Incoming, Store, Tokens, Upstream,
+  Answer, ByteStream, Clock, Ear, Incoming, Sealing, Store, Tokens, Upstream,
 } from './ports.ts';
 import type { Remembered } from './remembered.ts';
 import type { Refresher } from './refresher.ts';
@@ -45,6 +45,8 @@ export interface Gateway {
   readonly refresher: Refresher;
   readonly people: People;
   readonly tokens: Tokens;
+  /** For credentials in the store, where that is wanted. */
+  readonly sealing: Sealing | undefined;
   readonly quarantine: Quarantine;
   /** People who are known are looked through from time to time. */
   sweeping: boolean;

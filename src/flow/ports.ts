@@ -217,10 +217,28 @@ export interface Turns {
 
 /** Readers whose credentials some instance trusts, by their tags, for all instances to know. */
 export interface KnownReaders {
-  /** It is trusted for so long from now; false where the store could not be told. */
-  note(tag: string, ms: number): Promise<boolean>;
+  /**
+   * Somebody trusts it, which is to be known for `forMs`; within `againMs` it need not be said
+   * again. `sealed`: what it showed, for who can read that, in place of what stood there. False
+   * where the store could not be told.
+   */
+  note(tag: string, note: ReaderNote): Promise<boolean>;
   /** Whether anybody may trust it; undefined where nobody could be asked. */
-  known(tag: string): Promise<boolean | undefined>;
+  find(tag: string): Promise<{ readonly known: boolean; readonly sealed?: string } | undefined>;
+  /** What it showed stands there no more. */
+  forget(tag: string): Promise<void>;
+}
+
+export interface ReaderNote {
+  readonly forMs: number;
+  readonly againMs: number;
+  readonly sealed?: string | undefined;
+}
+
+/** Texts for the store that only who has the key can read, or make, under the same name. */
+export interface Sealing {
+  readonly seal: (name: string, text: string) => string;
+  readonly open: (name: string, sealed: string) => string | undefined;
 }
 
 /** Signed tokens, whose verification takes a while. */

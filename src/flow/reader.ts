@@ -28,7 +28,9 @@ export function isAccepted(gateway: Gateway, { reader, credential }: Cacheable):
   return holds(gateway, reader, acceptance);
 }
 
-function holds({ store }: Gateway, { tag }: Reader, acceptance: Acceptance): boolean {
+function holds(
+  { store }: Gateway, { tag }: Reader, acceptance: Pick<Acceptance, 'epoch' | 'asOf'>,
+): boolean {
   const known = store.control.look([tag]);
   if (known instanceof Promise || known.kind === 'unknown') return false;
   return valid(acceptance, known).kind === 'valid';
@@ -49,11 +51,17 @@ export async function noteAnswer(
   if (reader === undefined || credential === undefined) return;
   const { people, store } = gateway;
   if (accepts(status) && known.kind === 'known' && as !== 'service') {
-    // Who has to end it later must know that there is something to be ended.
-    const noted = store.readers === undefined
-      || await store.readers.note(reader.tag, reader.identity.recheckMs);
     const { epoch, seq: asOf } = known;
-    if (noted) people.accept(reader, credential, { epoch, asOf, at: startedAt });
+    const acceptance: Acceptance = { epoch, asOf, at: startedAt };
+    // Who has to end it later must know that there is something to be ended.
+    const { recheckMs, keepMs } = reader.identity;
+    const sealed = sealedOf(gateway, { reader, credential, acceptance });
+    const noted = store.readers === undefined || await store.readers.note(reader.tag, {
+      forMs: sealed === undefined ? recheckMs : Math.max(recheckMs, keepMs),
+      againMs: recheckMs / 2,
+      sealed,
+    });
+    if (noted) people.accept(reader, credential, acceptance);
     sweepLater(gateway);
   }
   if (hasField(fields, 'set-cookie')) people.cookie(reader, rule.pattern);
@@ -75,20 +83,76 @@ export type Replay =
   | { readonly kind: 'no' };
 
 /** As whom one reader's answer may be fetched again, while its reader is away. */
-export function replayOf(gateway: Gateway, reader: Reader, pattern: string): Replay {
+export async function replayOf(
+  gateway: Gateway, reader: Reader, pattern: string,
+): Promise<Replay> {
   const { people, clock } = gateway;
   const { identity } = reader;
   if (identity.replayAs === 'none' || people.hasCookie(reader, pattern)) return { kind: 'no' };
   for (const { credential, seenAt, acceptance } of people.shown(reader)) {
-    if (clock.mono() - seenAt > identity.keepMs || !holds(gateway, reader, acceptance)) continue;
-    if (credential.expiresAt - clock.now() < EXPIRES_SOON_MS) continue;
-    if (identity.replayAs === 'own') return { kind: 'as', credential };
-    const fields = serviceFieldsFor(identity, credential);
-    if (fields !== undefined) {
-      return { kind: 'as', credential: { ...credential, fields }, as: 'service' };
-    }
+    const lately = clock.mono() - seenAt <= identity.keepMs;
+    const replay = lately ? replayBy(gateway, reader, { credential, acceptance }) : undefined;
+    if (replay !== undefined) return replay;
   }
-  return { kind: 'no' };
+  const held = await heldInStore(gateway, reader);
+  return (held && replayBy(gateway, reader, held)) ?? { kind: 'no' };
+}
+
+interface Held {
+  readonly credential: Credential;
+  readonly acceptance: Pick<Acceptance, 'epoch' | 'asOf'>;
+}
+
+function replayBy(
+  gateway: Gateway, reader: Reader, { credential, acceptance }: Held,
+): Replay | undefined {
+  const { identity } = reader;
+  if (!holds(gateway, reader, acceptance)) return undefined;
+  if (credential.expiresAt - gateway.clock.now() < EXPIRES_SOON_MS) return undefined;
+  if (identity.replayAs === 'own') return { kind: 'as', credential };
+  const fields = serviceFieldsFor(identity, credential);
+  return fields && { kind: 'as', credential: { ...credential, fields }, as: 'service' };
+}
+
+/** What this reader showed, for other instances to fetch as it. */
+function sealedOf(
+  { clock, sealing }: Gateway,
+  { reader: { identity, tag, part }, credential, acceptance: { epoch, asOf } }: Held & {
+    reader: Reader;
+  },
+): string | undefined {
+  if (identity.hold !== 'store' || sealing === undefined) return undefined;
+  const { expiresAt, named, id, fields } = credential;
+  return sealing.seal(tag, JSON.stringify({
+    id, fields, part, epoch, asOf, seenAt: clock.now(), named: [...named],
+    ...(expiresAt === Infinity ? {} : { expiresAt }),
+  }));
+}
+
+/** What another instance has seen of this reader lately. */
+async function heldInStore(
+  { clock, sealing, store }: Gateway, { identity, tag, part }: Reader,
+): Promise<Held | undefined> {
+  if (identity.hold !== 'store' || sealing === undefined) return undefined;
+  const sealed = (await store.readers?.find(tag))?.sealed;
+  const text = sealed === undefined ? undefined : sealing.open(tag, sealed);
+  if (text === undefined) return undefined;
+  // Nobody else could have written it.
+  const said = JSON.parse(text) as SealedCredential;
+  if (said.part !== part || clock.now() - said.seenAt > identity.keepMs) return undefined;
+  const { id, fields, named, expiresAt = Infinity, epoch, asOf } = said;
+  const credential = { id, fields, named: new Map(named), expiresAt, withholds: false };
+  return { credential, acceptance: { epoch, asOf } };
+}
+
+interface SealedCredential extends Pick<Acceptance, 'epoch' | 'asOf'> {
+  readonly id: string;
+  readonly fields: Fields;
+  readonly part: string;
+  /** Wall-clock milliseconds. */
+  readonly seenAt: number;
+  readonly expiresAt?: number;
+  readonly named: readonly (readonly [string, string])[];
 }
 
 /** Tokens in this request are verified, where that takes a while; then they are known. */
@@ -143,10 +207,11 @@ export async function endReader(
   const { people, store, ear } = gateway;
   // Where nobody was accepted there is nothing to end, however often somebody is refused.
   const elsewhere = (): Promise<boolean> | undefined =>
-    store.readers?.known(reader.tag).then((known) => known !== false);
+    store.readers?.find(reader.tag).then((found) => found?.known !== false);
   const known = people.has(reader.tag) || await elsewhere() === true;
   if (!known) return;
   people.forget(reader.tag);
+  await store.readers?.forget(reader.tag);
   ear.readerEnded(reader.identity.name, because);
   await touchOrRemember(gateway, { tags: [reader.tag], then: 'done' });
 }

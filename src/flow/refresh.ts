@@ -29,7 +29,7 @@ async function refreshed(gateway: Gateway, use: Use, cause: FetchCause): Promise
   if (meant === undefined) return 'not-kept';
   const { reader, rule } = meant;
   const replay: Replay = reader === undefined
-    ? { kind: 'as' } : replayOf(gateway, reader, rule.pattern);
+    ? { kind: 'as' } : await replayOf(gateway, reader, rule.pattern);
   if (replay.kind === 'no') {
     gateway.ledger.forget(use.key);
     return 'no-credential';

@@ -226,7 +226,8 @@ class WatchedConfig implements ConfigSource {
 
 const FIXED = [
   ['listen', 'listen'], ['admin', 'admin'], ['store', 'store'], ['workers', 'workers'],
-  ['tls', 'tls'], ['secret', 'secret'], ['memory', 'memoryBytes'],
+  ['tls', 'tls'], ['secret', 'secret'],
+  ['credentials_key', 'credentialsKey'], ['memory', 'memoryBytes'],
   ['lease', 'leaseMs'], ['fast_path', 'fastPath'],
 ] as const;
 
@@ -261,7 +262,7 @@ function sameConfig(a: Config, b: Config): boolean {
 }
 
 const MASK = '***';
-const SECRETS = new Set(['secret', 'adminToken', 'password', 'service']);
+const SECRETS = new Set(['secret', 'adminToken', 'credentialsKey', 'password', 'service']);
 
 /** The applied configuration as JSON for the admin listener: nothing in it opens any door. */
 export function maskedConfig(config: Config): Record<string, unknown> {

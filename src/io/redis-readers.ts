@@ -9,6 +9,10 @@ import { NOTE } from './redis-scripts.ts';
 /** Those that were noted lately need not be noted again. */
 const LATELY_MAX = 20_000;
 
+/** What stands there where nothing is sealed. */
+const PLAIN = '1';
+const FORGOTTEN_MS = 600_000;
+
 export interface RedisReadersOptions {
   readonly link: Pick<RedisLink, 'run' | 'get'>;
   readonly prefix: string;
@@ -18,21 +22,30 @@ export interface RedisReadersOptions {
 export function redisReaders({ link, prefix, clock }: RedisReadersOptions): KnownReaders {
   const name = (tag: string): string => `${prefix}:${FORMAT}:w:${tag}`;
   const lately = new Map<string, number>();
+  const put = async (tag: string, text: string, ms: number): Promise<boolean> =>
+    (await link.run(NOTE, [name(tag)], [text, String(ms)])).kind !== 'failed';
   return {
-    async note(tag, ms) {
+    async note(tag, { forMs, againMs, sealed = PLAIN }) {
       const mono = clock.mono();
-      if (mono - (lately.get(tag) ?? -Infinity) < ms / 2) return true;
-      // Twice the time, so that it stands whenever it was left out.
-      const reply = await link.run(NOTE, [name(tag)], [String(2 * ms)]);
-      if (reply.kind === 'failed') return false;
+      if (mono - (lately.get(tag) ?? -Infinity) < againMs) return true;
+      // For so much longer, since it may be left out for so long.
+      if (!await put(tag, sealed, forMs + againMs)) return false;
       lately.delete(tag);
       if (lately.size >= LATELY_MAX) lately.delete(lately.keys().next().value!);
       lately.set(tag, mono);
       return true;
     },
-    async known(tag) {
+    async find(tag) {
       const reply = await link.get(name(tag));
-      return reply.kind === 'failed' ? undefined : Buffer.isBuffer(reply.value);
+      if (reply.kind === 'failed') return undefined;
+      if (!Buffer.isBuffer(reply.value)) return { known: false };
+      const text = reply.value.toString('latin1');
+      return { known: true, ...(text === PLAIN ? {} : { sealed: text }) };
+    },
+    async forget(tag) {
+      // Others may trust it still, until they hear of its end.
+      await put(tag, PLAIN, FORGOTTEN_MS);
+      lately.delete(tag);
     },
   };
 }

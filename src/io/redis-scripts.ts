@@ -219,9 +219,9 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 `);
 
-/** KEYS[1]: a reader. ARGV: for how long in ms. */
+/** KEYS[1]: a reader. ARGV: what is noted, for how long in ms. */
 export const NOTE = script('note', `
-redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 `);
 

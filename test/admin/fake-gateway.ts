@@ -94,6 +94,7 @@ export function fakeGateway(config: Config = configOf(RULES)): Fake {
     },
     people: new People(),
     tokens: noTokens,
+    sealing: undefined,
     sweeping: false,
     quarantine: new Quarantine(),
     ledger: new Ledger(100),

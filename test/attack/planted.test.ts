@@ -17,6 +17,7 @@ const PLANTED = {
   key: 'plantedApiKey2204', password: 'plantedPassword88', name: 'plantedPerson41',
   service: 'plantedService6677', shared: 'plantedShared3141',
   secret: 'plantedSecret-0123456789abcdef', admin: 'plantedAdmin-0123456789',
+  sealing: 'plantedSealing-0123456789abcdefg',
 };
 
 /** What somebody might find of it. */
@@ -33,7 +34,7 @@ const rules = (jwks: string): string => `
 log: { level: trace, sample: 1 }
 limits: { quarantine: 1s }
 identities:
-  session: { from: { cookie: sid }, recheck: 200ms, forget_on: ["POST /logout"] }
+  session: { from: { cookie: sid }, hold: store, recheck: 200ms, forget_on: ["POST /logout"] }
   token:   { from: { header: authorization }, recheck: 200ms }
   named:   { from: { header: x-user-id, trusted_from: [127.0.0.0/8] }, recheck: 200ms }
   person:
@@ -94,7 +95,8 @@ t.test(NAME, async (t) => {
   await writeFile(file, yaml);
   const running = everfresh(t,
     ['serve', '--config', file, '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0'],
-    { EVERFRESH_SECRET: PLANTED.secret, EVERFRESH_ADMIN_TOKEN: PLANTED.admin });
+    { EVERFRESH_SECRET: PLANTED.secret, EVERFRESH_ADMIN_TOKEN: PLANTED.admin,
+      EVERFRESH_CREDENTIALS_KEY: Buffer.from(PLANTED.sealing).toString('base64') });
   const { listen, admin } = await running.line('listening') as { listen: string; admin: string };
   await running.line('store ready');
 

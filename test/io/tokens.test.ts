@@ -56,7 +56,11 @@ routes: { /a: { GET: { per: user } } }`);
   const [identity] = config.identities as [Identity];
   const troubles: string[] = [];
   const tokens = openTokens({
-    clock, newKeysAfterMs, ear: { trouble: (what, detail) => void troubles.push(`${what} ${JSON.stringify(detail)}`) },
+    clock,
+    newKeysAfterMs,
+    ear: {
+      trouble: (what, detail) => void troubles.push(`${what} ${JSON.stringify(detail)}`),
+    },
   });
   return {
     clock, held, at, tokens, identity, troubles,
@@ -90,9 +94,10 @@ t.test('no token is told from another by less than all of it', async (t) => {
 
 t.test('a secret that is shared belongs in no URL', async (t) => {
   const o = await opened(t);
-  o.at.answer = { status: 200, body: JSON.stringify({
-    keys: [{ kty: 'oct', k: Buffer.from('secret').toString('base64url'), kid: 'one', alg: 'HS256' }],
-  }) };
+  const k = Buffer.from('secret').toString('base64url');
+  o.at.answer = {
+    status: 200, body: JSON.stringify({ keys: [{ kty: 'oct', k, kid: 'one', alg: 'HS256' }] }),
+  };
   const { SignJWT } = await import('jose');
   const token = await new SignJWT({ sub: 'ann', iss: ISSUER, aud: 'shop', exp: 4e9 })
     .setProtectedHeader({ alg: 'HS256', kid: 'one' }).sign(Buffer.from('secret'));

@@ -38,7 +38,9 @@ export function warnings(
 }
 
 /** What may stand in a file and still must not be served. */
-export function unfitToServe({ admin, adminToken, identities, secret, store }: Config): Problem[] {
+export function unfitToServe(
+  { admin, adminToken, identities, secret, store, credentialsKey }: Config,
+): Problem[] {
   const missing = (variable: string, message: string): Problem =>
     ({ file: variable, line: 0, column: 0, message: `is needed: ${message}`, severity: 'error' });
   const problems: Problem[] = [];
@@ -50,7 +52,19 @@ export function unfitToServe({ admin, adminToken, identities, secret, store }: C
     problems.push(missing('EVERFRESH_SECRET',
       'all instances that share a store tell readers apart by the same one'));
   }
+  const sealed = store.kind === 'redis' && identities.some(({ hold }) => hold === 'store');
+  if (sealed && keyOf(credentialsKey) === undefined) {
+    problems.push(missing('EVERFRESH_CREDENTIALS_KEY',
+      '32 random bytes in base64 or hex, by which credentials in the store are encrypted'));
+  }
   return problems;
+}
+
+/** The bytes of a key of 256 bits, said in base64 or hex. */
+export function keyOf(text: string | undefined): Buffer | undefined {
+  const hex = text !== undefined && /^[0-9a-f]{64}$/i.test(text);
+  const bytes = text === undefined ? undefined : Buffer.from(text, hex ? 'hex' : 'base64');
+  return bytes?.length === 32 ? bytes : undefined;
 }
 
 function isLoopback(host: string): boolean {
@@ -58,7 +72,7 @@ function isLoopback(host: string): boolean {
 }
 
 function warnOfIdentity(
-  identity: Identity, { routes }: Config, places: Places, notes: Notes,
+  identity: Identity, { routes, store }: Config, places: Places, notes: Notes,
 ): void {
   const { name, from } = identity;
   const at = places.get(identity)!;
@@ -66,6 +80,9 @@ function warnOfIdentity(
   const read = routes.some(({ reads }) =>
     [...reads.values()].some(({ per }) => Array.isArray(per) && per.includes(identity)));
   if (!read) warn(`no \`per\` names the identity \`${name}\``);
+  if (identity.hold === 'store' && store.kind === 'memory') {
+    warn(`\`hold: store\` of \`${name}\` has no effect without a Redis \`store\``);
+  }
   if (from.kind !== 'jwt') return;
   if (from.audience.length === 0) {
     warn(`\`${name}\` has no \`audience\`: tokens that were made for others are taken as well`);

@@ -74,6 +74,8 @@ export interface Identity {
   /** So long after its last request a credential may be used to refresh. */
   readonly keepMs: number;
   readonly replayAs: 'own' | 'service' | 'none';
+  /** Where credentials stand: here, or sealed in the store as well. */
+  readonly hold: 'memory' | 'store';
   /** The operator's own credential, sent on refreshes with `service`. */
   readonly service: readonly ServiceField[];
   /** Requests after which a credential is not good any more. */
@@ -168,6 +170,8 @@ export interface Config {
   readonly limits: Limits;
   readonly secret?: string;
   readonly adminToken?: string;
+  /** 32 bytes, by which credentials are sealed. */
+  readonly credentialsKey?: string;
   readonly conventions: 'rest' | 'off';
   readonly identities: readonly Identity[];
   readonly routes: readonly Route[];

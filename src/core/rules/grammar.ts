@@ -180,6 +180,10 @@ export const identityOptions = {
   replay_as: usually(
     choice('own', 'service', 'none'), 'own',
     'Refreshes are asked for with the reader\'s own credential, with `service`, or not at all.'),
+  hold: usually(
+    choice('memory', 'store'), 'memory',
+    'Where credentials for refreshing are held: in memory alone, or also in Redis for all '
+    + 'instances, encrypted by `EVERFRESH_CREDENTIALS_KEY`.'),
   service: maybe(
     serviceFields, 'With `replay_as: service`: fields of the operator\'s own, and who it is about, '
     + 'such as `x-on-behalf-of: "{sub}"`.'),

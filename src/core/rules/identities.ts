@@ -28,6 +28,7 @@ function compileIdentity({ name, at, value }: Named<Given>, notes: Notes): Ident
     recheckMs: value.recheck,
     keepMs: value.keep,
     replayAs: value.replay_as,
+    hold: value.hold,
     service: serviceOf({ name, at, value }, from, notes),
     forgetOn,
     max: { identities: value.max.identities, variantsEach: value.max.variants_each },

@@ -5,11 +5,14 @@ import type { Place } from './problem.ts';
 import { entryOf, scalarOf, tableOf, withEntry } from './tree.ts';
 import type { Table, TableEntry, Tree } from './tree.ts';
 
-/** Options that a flag or a variable may set; `admin_token` has no place in the file. */
+/** Options that a flag or a variable may set; the last two have no place in the file. */
 export const OVERRIDES = [
   'upstream', 'listen', 'admin', 'store', 'memory', 'mode', 'workers', 'secret', 'log_level',
-  'admin_token',
+  'admin_token', 'credentials_key',
 ] as const;
+
+/** Secrets that no file is asked for. */
+const ONLY_VARIABLES: ReadonlySet<string> = new Set(['admin_token', 'credentials_key']);
 
 export type OverrideName = (typeof OVERRIDES)[number];
 
@@ -37,7 +40,7 @@ export function overrideOf(name: OverrideName, env: Env, flags: Overrides): Over
 export function applyOverrides(file: Table, env: Env, flags: Overrides): Table {
   let tree = file;
   for (const name of OVERRIDES) {
-    const override = name === 'admin_token' ? undefined : overrideOf(name, env, flags);
+    const override = ONLY_VARIABLES.has(name) ? undefined : overrideOf(name, env, flags);
     if (override !== undefined) tree = put(tree, name, override);
   }
   return tree;

@@ -89,7 +89,12 @@ export function parseRules(text: string, { file, env = {}, overrides = {} }: Par
     return { kind: 'wrong', problems: notes.problems };
   }
   const token = overrideOf('admin_token', env, overrides)?.text;
-  const whole = token === undefined ? config : { ...config, adminToken: token };
+  const credentialsKey = overrideOf('credentials_key', env, overrides)?.text;
+  const whole: Config = {
+    ...config,
+    ...(token === undefined ? {} : { adminToken: token }),
+    ...(credentialsKey === undefined ? {} : { credentialsKey }),
+  };
   return { kind: 'ok', config: whole, warnings: warnings(whole, places, placeOf), keys };
 }
 
