@@ -23,7 +23,9 @@ export async function enter(
   const asked = before === undefined ? askedOf(gateway, incoming) : askedAgain(incoming, before);
   if ('kind' in asked) return problemTold(gateway, incoming, asked);
   try {
-    if (before !== undefined && gateway.mode !== 'off') {
+    // Who a reader is, is asked anew whenever the upstream may be.
+    const ofNobody = before?.meaning.reader === undefined;
+    if (before !== undefined && ofNobody && gateway.mode !== 'off') {
       return await read(gateway, asked, before.meaning);
     }
     if (gateway.live.config.identities.length > 0) return await storyOfReader(gateway, asked);

@@ -17,7 +17,8 @@ import type { Verdict } from '../core/verdict.ts';
 import { askedOf } from './enter.ts';
 import type { Asked, Gateway, Live, Told } from './gateway.ts';
 import type { Answer, Incoming, Slot } from './ports.ts';
-import { given, type Reader } from './telling.ts';
+import { isAccepted } from './reader.ts';
+import { asGiven, given, type Reader } from './telling.ts';
 
 /** What all requests with this head mean under one configuration. */
 export interface Shortcut {
@@ -111,7 +112,7 @@ export function shortcutFor(gateway: Gateway, incoming: Incoming): Shortcut | un
   const match: Matcher = (path) => live.finder.match(path);
   const meaning = meaningOf({ ...asked, fields }, live.config, match, live.readers);
   if (meaning.kind === 'pass' || meaning.asking !== 'none') return undefined;
-  if (meaning.reader !== undefined || namesSomebody(incoming.fields, live.config)) return undefined;
+  if (namesSomebody(incoming.fields, live.config)) return undefined;
   const { target, path, query } = asked;
   const reader = { method, fields, scheme, authority, target, path, query };
   return {
@@ -157,10 +158,13 @@ function from(
   const { meaning } = shortcut;
   const entry = slot?.kept;
   if (slot === undefined || entry?.kind !== 'answer') return undefined;
-  const made = madeOf(slot, entry, shortcut.live);
-  if (!isValid(gateway, entry, made)) return undefined;
+  const made = madeOf(slot, entry, shortcut);
+  if (!isValid(gateway, entry, made) || !isAccepted(gateway, meaning)) return undefined;
   const said = saidOf(gateway, shortcut, { entry, made, now: gateway.clock.now() });
-  if (said !== undefined) made.use = gateway.ledger.read(entry, meaning, mono, made.use);
+  if (said === undefined) return undefined;
+  made.use = gateway.ledger.read(entry, meaning, mono, made.use);
+  const { reader, credential } = meaning;
+  if (reader !== undefined) gateway.people.seen(reader, credential!, mono);
   return said;
 }
 
@@ -235,11 +239,12 @@ function saidOf(gateway: Gateway, shortcut: Shortcut, at: At): Said | undefined 
   return next;
 }
 
-function madeOf(slot: Slot, entry: Entry, live: Live): Made {
+function madeOf(slot: Slot, entry: Entry, { live, meaning }: Shortcut): Made {
   const made = slot.made as Made | undefined;
   if (made?.live === live) return made;
+  const { fields } = asGiven(entry, meaning);
   const next: Made = {
-    live, etag: etagOf(entry.fields), validAt: undefined, use: undefined, whole: undefined,
+    live, etag: etagOf(fields), validAt: undefined, use: undefined, whole: undefined,
     head: undefined, unchanged: undefined,
   };
   slot.made = next;
@@ -253,14 +258,15 @@ function shapeFor(
   if (conditional && entry.status === 200) {
     const known = compared !== undefined && compared.etag === etag
       ? compared.unchanged
-      : (shortcut.compared = { etag, unchanged: has(reader, entry) }).unchanged;
+      : (shortcut.compared = { etag, unchanged: has(shortcut, entry) }).unchanged;
     if (known) return 'unchanged';
   }
   return reader.method === 'HEAD' ? 'head' : 'whole';
 }
 
-function has({ fields, method }: Reader, entry: Entry): boolean {
-  return evaluateConditional(fields, method, entry, entry.receivedAt) === 'not-modified';
+function has({ reader: { fields, method }, meaning }: Shortcut, entry: Entry): boolean {
+  const given = asGiven(entry, meaning);
+  return evaluateConditional(fields, method, given, entry.receivedAt) === 'not-modified';
 }
 
 const SECOND_MS = 1000;

@@ -68,8 +68,8 @@ export function given(
   return answer({ ...shown, fields, body }, verdict, meaning);
 }
 
-/** As its reader's own client is told of it. */
-function asGiven(entry: Entry, { rule }: Cacheable): Entry {
+/** As clients are told of it: what is one reader's, by a validator of its own. */
+export function asGiven(entry: Entry, { rule }: Cacheable): Entry {
   if (identitiesOf(rule).length === 0) return entry;
   return { ...entry, fields: fieldsOfReaders(entry.fields, rule, entry.clientEtag) };
 }
