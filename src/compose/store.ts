@@ -13,7 +13,7 @@ export async function openStore(
 ): Promise<{ store: Store; near: Pick<MemoryEntries, 'size' | 'bytes'> }> {
   const { store, limits, leaseMs, memoryBytes: bytes } = config;
   if (store.kind === 'memory') {
-    const memory = memoryStore({ bytes, limits });
+    const memory = memoryStore({ bytes, limits, clock });
     return { store: memory, near: memory.entries };
   }
   // Only who has a Redis pays for its client, which takes 19 MB.

@@ -89,7 +89,7 @@ async function fetchAndKeep(
   }
   const timing: Timing = { startedAt, requestedAt };
   if (order.meaning.reader !== undefined) {
-    await noteAnswer(gateway, order, { ...fetched, startedAt });
+    await noteAnswer(gateway, order, fetched, timing);
   }
   if (fetched.status === 304 && former !== undefined && validators.length > 0) {
     return notModified(gateway, { order, former: former.entry, fetched, timing }, land);

@@ -34,7 +34,7 @@ export async function readHead(
     const stale = await staleOnError(gateway, asked, seat, fetched.because);
     return stale ?? failed(gateway, asked, fetched.because, meaning.route);
   }
-  await noteAnswer(gateway, order, { ...fetched, startedAt: timing.startedAt });
+  await noteAnswer(gateway, order, fetched, timing);
   const stale = fetched.status >= 500 ? await staleOnError(gateway, asked, seat) : undefined;
   if (stale !== undefined) {
     discard(fetched.body);

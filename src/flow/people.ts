@@ -3,13 +3,14 @@
 // not refreshed. Nothing here is ever written, logged or shown.
 import type { Epoch, Seq } from '../core/entry/entry.ts';
 import type { Credential, Reader } from '../core/key/reader.ts';
+import type { Moment } from '../core/promise/lease.ts';
 
 /** The upstream accepted a credential, by what was known of touches before it was asked. */
 export interface Acceptance {
   readonly epoch: Epoch;
   readonly asOf: Seq;
-  /** Monotonic milliseconds, before it was asked. */
-  readonly at: number;
+  /** Before it was asked. */
+  readonly at: Moment;
 }
 
 interface Held {
@@ -50,10 +51,6 @@ export class People {
     return this.#counts.get(identity) ?? 0;
   }
 
-  has(tag: string): boolean {
-    return this.#people.has(tag);
-  }
-
   /** It asks for something again. */
   seen({ tag }: Reader, { id }: Credential, mono: number): void {
     const person = this.#people.get(tag);
@@ -67,10 +64,14 @@ export class People {
     this.#moved(person, mono);
   }
 
-  accept(reader: Reader, credential: Credential, acceptance: Acceptance): void {
+  /** `again`: by a fetch that its reader did not ask for, which makes nobody known. */
+  accept(
+    reader: Reader, credential: Credential, acceptance: Acceptance, again = false,
+  ): void {
     const { tag, identity, part } = reader;
-    const mono = acceptance.at;
+    const { mono } = acceptance.at;
     let person = this.#people.get(tag);
+    if (again && person?.held.has(credential.id) !== true) return;
     if (person === undefined) {
       if (this.count(identity.name) >= identity.max.identities) this.#forgetOldest(identity.name);
       person = { reader, held: new Map(), seenAt: mono, cookied: new Set() };

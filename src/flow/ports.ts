@@ -215,24 +215,24 @@ export interface Turns {
   end(key: Key, kept: boolean, ms: number): Promise<void>;
 }
 
-/** Readers whose credentials some instance trusts, by their tags, for all instances to know. */
+/** Readers of whom something may be kept, by their tags, for all instances to know. */
 export interface KnownReaders {
-  /**
-   * Somebody trusts it, which is to be known for `forMs`; within `againMs` it need not be said
-   * again. `sealed`: what it showed, for who can read that, in place of what stood there. False
-   * where the store could not be told.
-   */
+  /** False where the store could not be told: then nothing may be given to this reader. */
   note(tag: string, note: ReaderNote): Promise<boolean>;
-  /** Whether anybody may trust it; undefined where nobody could be asked. */
-  find(tag: string): Promise<{ readonly known: boolean; readonly sealed?: string } | undefined>;
-  /** What it showed stands there no more. */
+  /** Undefined where nobody could be asked. */
+  known(tag: string): Promise<boolean | undefined>;
+  /** What it showed, for who can read it. */
+  sealed(tag: string): Promise<string | undefined>;
+  /** From now on it stands there no more, until somebody trusts it anew. */
   forget(tag: string): Promise<void>;
 }
 
 export interface ReaderNote {
+  /** As long as something that is kept for it may live. */
   readonly forMs: number;
+  /** If it was said so lately, it need not be said again. */
   readonly againMs: number;
-  readonly sealed?: string | undefined;
+  readonly sealed?: { readonly text: string; readonly forMs: number } | undefined;
 }
 
 /** Texts for the store that only who has the key can read, or make, under the same name. */

@@ -1,15 +1,18 @@
 // A reader of answers that are one reader's alone: whether what is kept may be given without asking
 // the upstream, by which credential it is fetched again, and the end of one, on all instances.
-import { field, type Fields, hasField } from '../core/http/message.ts';
+import { field, type Fields, hasField, type ResponseHead } from '../core/http/message.ts';
 import type { Cacheable } from '../core/key/meaning.ts';
 import {
   type Credential, identitiesOf, type Reader, readersIn, selvesOf, serviceFieldsFor,
 } from '../core/key/reader.ts';
 import { OVERRIDES, type SelfOn } from '../core/plan/reach.ts';
+import { since } from '../core/promise/lease.ts';
 import { valid } from '../core/promise/validity.ts';
 import type { Asked, Gateway, Live, Told } from './gateway.ts';
+import type { FillOrder, Timing } from './keep.ts';
+import { momentOf } from './moment.ts';
 import type { Acceptance } from './people.ts';
-import type { Known, Tokens } from './ports.ts';
+import type { Tokens } from './ports.ts';
 import { touchOrRemember } from './touching.ts';
 import { within } from './within.ts';
 
@@ -24,7 +27,7 @@ export function isAccepted(gateway: Gateway, { reader, credential }: Cacheable):
   const { clock, people } = gateway;
   const acceptance = people.acceptance(reader, credential);
   if (acceptance === undefined || credential.expiresAt <= clock.now()) return false;
-  if (clock.mono() - acceptance.at > reader.identity.recheckMs) return false;
+  if (since(acceptance.at, momentOf(clock)) > reader.identity.recheckMs) return false;
   return holds(gateway, reader, acceptance);
 }
 
@@ -43,25 +46,26 @@ const accepts = (status: number): boolean =>
 /** The upstream has answered a fetch in a reader's name. */
 export async function noteAnswer(
   gateway: Gateway,
-  { meaning: { reader, credential, rule }, known, as }: {
-    meaning: Cacheable; known: Known; as?: 'service' | undefined;
-  },
-  { status, fields, startedAt }: { status: number; fields: Fields; startedAt: number },
+  { meaning: { reader, credential, rule }, known, as, again }: FillOrder,
+  { status, fields }: Pick<ResponseHead, 'status' | 'fields'>,
+  { startedAt: mono, requestedAt: wall }: Timing,
 ): Promise<void> {
   if (reader === undefined || credential === undefined) return;
   const { people, store } = gateway;
   if (accepts(status) && known.kind === 'known' && as !== 'service') {
     const { epoch, seq: asOf } = known;
-    const acceptance: Acceptance = { epoch, asOf, at: startedAt };
+    const acceptance: Acceptance = { epoch, asOf, at: { mono, wall } };
+    const before = people.acceptance(reader, credential);
     // Who has to end it later must know that there is something to be ended.
     const { recheckMs, keepMs } = reader.identity;
-    const sealed = sealedOf(gateway, { reader, credential, acceptance });
+    const text = sealedOf(gateway, { reader, credential, acceptance });
     const noted = store.readers === undefined || await store.readers.note(reader.tag, {
-      forMs: sealed === undefined ? recheckMs : Math.max(recheckMs, keepMs),
-      againMs: recheckMs / 2,
-      sealed,
+      forMs: gateway.live.config.limits.entryLifeMs,
+      // Whoever ended it has taken the note away.
+      againMs: before !== undefined && holds(gateway, reader, before) ? recheckMs / 2 : 0,
+      sealed: text === undefined ? undefined : { text, forMs: keepMs },
     });
-    if (noted) people.accept(reader, credential, acceptance);
+    if (noted) people.accept(reader, credential, acceptance, again);
     sweepLater(gateway);
   }
   if (hasField(fields, 'set-cookie')) people.cookie(reader, rule.pattern);
@@ -134,7 +138,7 @@ async function heldInStore(
   { clock, sealing, store }: Gateway, { identity, tag, part }: Reader,
 ): Promise<Held | undefined> {
   if (identity.hold !== 'store' || sealing === undefined) return undefined;
-  const sealed = (await store.readers?.find(tag))?.sealed;
+  const sealed = await store.readers?.sealed(tag);
   const text = sealed === undefined ? undefined : sealing.open(tag, sealed);
   if (text === undefined) return undefined;
   // Nobody else could have written it.
@@ -194,7 +198,8 @@ export async function afterAnswer(gateway: Gateway, asked: Asked, told: Told): P
     asked.fields, refused ? identities : [...new Set(forgotten)], readers);
   const because = refused ? 'refused' : 'forgotten';
   // Nobody waits for longer than the promise needs.
-  await within(clock, config.leaseMs,
+  const lease = Math.max(config.leaseMs, gateway.store.leaseMsMax());
+  await within(clock, 2 * lease,
     Promise.all(ended.map((reader) => endReader(gateway, reader, because))));
 }
 
@@ -205,12 +210,9 @@ export async function endReader(
   gateway: Gateway, reader: Reader, because: EndBecause,
 ): Promise<void> {
   const { people, store, ear } = gateway;
-  // Where nobody was accepted there is nothing to end, however often somebody is refused.
-  const elsewhere = (): Promise<boolean> | undefined =>
-    store.readers?.find(reader.tag).then((found) => found?.known !== false);
-  const known = people.has(reader.tag) || await elsewhere() === true;
-  if (!known) return;
   people.forget(reader.tag);
+  // Where nobody was accepted there is nothing to end, however often somebody is refused.
+  if (await store.readers?.known(reader.tag) === false) return;
   await store.readers?.forget(reader.tag);
   ear.readerEnded(reader.identity.name, because);
   await touchOrRemember(gateway, { tags: [reader.tag], then: 'done' });

@@ -4,8 +4,9 @@ import { randomUUID } from 'node:crypto';
 import { Touches } from '../core/promise/touches.ts';
 import type { Epoch, Kept, Key, Seq } from '../core/entry/entry.ts';
 import type { Limits } from '../core/rules/config.ts';
-import type { Control, Entries, Said, Slot, Store } from '../flow/ports.ts';
+import type { Clock, Control, Entries, Said, Slot, Store } from '../flow/ports.ts';
 import { Admission } from './admission.ts';
+import { memoryReaders } from './memory-readers.ts';
 import { HotEntries } from './hot.ts';
 import { PackedEntries } from './packed.ts';
 import { TEXT } from './records.ts';
@@ -15,7 +16,10 @@ export interface MemoryOptions {
   /** Bound of the entries, in bytes. */
   readonly bytes: number;
   readonly limits: Pick<Limits, 'touched'>;
+  readonly clock: Pick<Clock, 'mono'>;
 }
+
+const READERS_MAX = 100_000;
 
 export interface MemoryEntries extends Entries {
   get(key: Key): Kept | undefined;
@@ -107,6 +111,11 @@ export function memoryStore(options: MemoryOptions): Store & { readonly entries:
   return {
     control,
     entries: memoryEntries(options),
+    readers: memoryReaders({
+      clock: options.clock,
+      readersMax: READERS_MAX,
+      end: (tag) => void state.touch({ tags: [tag], then: 'done' }),
+    }),
     state: () => ({ kind: 'memory', state: 'ready' }),
     onTouched: () => undefined,
     onSwept: () => undefined,

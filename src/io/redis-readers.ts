@@ -1,17 +1,13 @@
-// Which readers' credentials some instance trusts, for all instances to know: by their tags, which
-// say nothing of who they are. An economy and no more: whoever is refused and stands here is ended
-// on all instances, so that refusing strangers costs no touches.
+// Readers of whom something may be kept, for all instances to know: by their tags, which say
+// nothing of who they are. So refusing strangers costs no touches. Where the operator wants it,
+// also what they showed, sealed.
 import type { Clock, KnownReaders } from '../flow/ports.ts';
 import type { RedisLink } from './redis-link.ts';
 import { FORMAT } from './redis-lua.ts';
-import { NOTE } from './redis-scripts.ts';
+import { FORGET, NOTE } from './redis-scripts.ts';
 
 /** Those that were noted lately need not be noted again. */
 const LATELY_MAX = 20_000;
-
-/** What stands there where nothing is sealed. */
-const PLAIN = '1';
-const FORGOTTEN_MS = 600_000;
 
 export interface RedisReadersOptions {
   readonly link: Pick<RedisLink, 'run' | 'get'>;
@@ -21,31 +17,34 @@ export interface RedisReadersOptions {
 
 export function redisReaders({ link, prefix, clock }: RedisReadersOptions): KnownReaders {
   const name = (tag: string): string => `${prefix}:${FORMAT}:w:${tag}`;
+  const sealedName = (tag: string): string => `${prefix}:${FORMAT}:c:${tag}`;
   const lately = new Map<string, number>();
-  const put = async (tag: string, text: string, ms: number): Promise<boolean> =>
-    (await link.run(NOTE, [name(tag)], [text, String(ms)])).kind !== 'failed';
+  const put = async (key: string, text: string, ms: number): Promise<boolean> =>
+    (await link.run(NOTE, [key], [text, String(ms)])).kind !== 'failed';
   return {
-    async note(tag, { forMs, againMs, sealed = PLAIN }) {
+    async note(tag, { forMs, againMs, sealed }) {
       const mono = clock.mono();
       if (mono - (lately.get(tag) ?? -Infinity) < againMs) return true;
+      if (sealed !== undefined) await put(sealedName(tag), sealed.text, sealed.forMs);
       // For so much longer, since it may be left out for so long.
-      if (!await put(tag, sealed, forMs + againMs)) return false;
+      if (!await put(name(tag), '1', forMs + againMs)) return false;
       lately.delete(tag);
       if (lately.size >= LATELY_MAX) lately.delete(lately.keys().next().value!);
       lately.set(tag, mono);
       return true;
     },
-    async find(tag) {
+    async known(tag) {
       const reply = await link.get(name(tag));
-      if (reply.kind === 'failed') return undefined;
-      if (!Buffer.isBuffer(reply.value)) return { known: false };
-      const text = reply.value.toString('latin1');
-      return { known: true, ...(text === PLAIN ? {} : { sealed: text }) };
+      return reply.kind === 'failed' ? undefined : Buffer.isBuffer(reply.value);
+    },
+    async sealed(tag) {
+      const reply = await link.get(sealedName(tag));
+      const there = reply.kind !== 'failed' && Buffer.isBuffer(reply.value);
+      return there ? (reply.value).toString('latin1') : undefined;
     },
     async forget(tag) {
-      // Others may trust it still, until they hear of its end.
-      await put(tag, PLAIN, FORGOTTEN_MS);
       lately.delete(tag);
+      await Promise.all([name(tag), sealedName(tag)].map((key) => link.run(FORGET, [key], [])));
     },
   };
 }

@@ -225,6 +225,11 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 `);
 
+/** KEYS[1]: a reader. */
+export const FORGET = script('forget', `
+return redis.call('DEL', KEYS[1])
+`);
+
 /**
  * KEYS[1]: a turn, as a hash of owner, epoch, asOf, waiters (ids between spaces), and done where
  * something was kept. ARGV: the caller, its epoch, its asOf, the newest touch that must be known,

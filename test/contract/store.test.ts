@@ -17,7 +17,7 @@ const redis = await anyRedis();
 t.teardown(() => redis.stop());
 
 const kinds: Record<string, Make> = {
-  memory: () => Promise.resolve(memoryStore({ bytes: 1_000_000, limits })),
+  memory: () => Promise.resolve(memoryStore({ bytes: 1_000_000, limits, clock: realClock })),
   redis: async () => {
     const store = redisStore({
       url: redis.url, prefix: randomUUID(), clock: realClock, leaseMs: 600, limits,

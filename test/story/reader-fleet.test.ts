@@ -145,3 +145,21 @@ t.test('who has another secret uses nothing of the others', async (t) => {
   await a.get('/unread', ann);
   t.match((await b.get('/unread', ann)).cache, /uri-miss|store/);
 });
+
+t.test('a session that is over and still asks costs one touch', async (t) => {
+  const { a, b, refused } = await pair(t);
+  await a.get('/unread', ann);
+  await b.get('/unread', ann);
+  refused.add('sid=ann');
+  t.equal((await a.get('/unread?page=2', ann)).status, 401);
+  const { control } = a.composed!.gateway.store;
+  const after = control.look([]);
+  for (const s of [a, b, a, b]) t.equal((await s.get('/unread', ann)).status, 401);
+  t.same(control.look([]), after);
+  // And it is noted anew once it is good again, however lately it was.
+  refused.delete('sid=ann');
+  t.equal((await a.get('/unread', ann)).status, 200);
+  refused.add('sid=ann');
+  t.equal((await b.get('/unread?page=3', ann)).status, 401);
+  t.equal((await a.get('/unread', ann)).status, 401);
+});
