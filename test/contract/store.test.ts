@@ -61,6 +61,19 @@ async function verdict(store: Store, one: Entry): Promise<string> {
 }
 
 const promises: Record<string, (t: Test, store: Store, kind: string) => Promise<void>> = {
+  'a reader of whom something may be kept is known until it is forgotten': async (t, store) => {
+    const readers = store.readers!;
+    const who = 'who:user:somebody';
+    const note = { forMs: 60_000, againMs: 0 };
+    await until(async () => await readers.known(who) === false, { what: 'the store to know' });
+    t.equal(await readers.note(who, note), true);
+    t.equal(await readers.known(who), true);
+    t.equal(await readers.known('who:user:other'), false);
+    await readers.forget(who);
+    t.equal(await readers.known(who), false);
+    t.equal(await readers.note(who, { ...note, againMs: 60_000 }), true, 'and may come again');
+    t.equal(await readers.known(who), true);
+  },
   'an entry is valid until one of its tags is touched': async (t, store) => {
     const one = await filled(store, ['a', 'b']);
     t.equal(await verdict(store, one), 'valid');
