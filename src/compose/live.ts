@@ -1,5 +1,5 @@
 // A configuration in force: its routes compiled to be found, and whose word counts about whom.
-import { keepFields } from '../core/http/message.ts';
+import { keepFields, plainName } from '../core/http/message.ts';
 import type { Readers } from '../core/key/reader.ts';
 import type { Finder } from '../core/plan/reach.ts';
 import type { Config, ForgetOn, Identity, Route } from '../core/rules/config.ts';
@@ -28,8 +28,6 @@ export function liveOf(config: Config, secret: string, tokens: Tokens): Live {
   };
 }
 
-const plain = (name: string): string => name.toLowerCase().replaceAll('_', '-');
-
 /**
  * A name that somebody in front sets is nobody else's to say; nor with `_` for `-`, which many
  * servers take for the same.
@@ -38,10 +36,10 @@ function believedFrom(identities: readonly Identity[]): Live['believedFrom'] {
   const named = identities.flatMap(({ from }) => (from.kind === 'trusted'
     ? [{ name: from.name, trusts: trustedPeers(from.trustedFrom) }] : []));
   if (named.length === 0) return (fields) => fields;
-  const spelt = new Set(named.map(({ name }) => plain(name)));
+  const spelt = new Set(named.map(({ name }) => plainName(name)));
   return (fields, peer) => {
-    if (!fields.some((text, i) => i % 2 === 0 && spelt.has(plain(text)))) return fields;
-    return keepFields(fields, (name) => !spelt.has(plain(name))
+    if (!fields.some((text, i) => i % 2 === 0 && spelt.has(plainName(text)))) return fields;
+    return keepFields(fields, (name) => !spelt.has(plainName(name))
       || named.some((one) => one.name === name && one.trusts(peer)));
   };
 }

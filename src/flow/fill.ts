@@ -5,7 +5,9 @@ import type { Entry } from '../core/entry/entry.ts';
 import { reusableOnError } from '../core/entry/reusing.ts';
 import { judgeHead, type Received, type Terms } from '../core/entry/storing.ts';
 import { freshen, validatorsFor } from '../core/http/conditional.ts';
-import { endToEnd, type Fields, hasField, keepFields } from '../core/http/message.ts';
+import {
+  endToEnd, type Fields, hasField, keepFields, plainName,
+} from '../core/http/message.ts';
 import { shownId, traceFields } from '../core/key/shown.ts';
 import type { Flight, Landing } from './flights.ts';
 import type { Gateway } from './gateway.ts';
@@ -108,7 +110,11 @@ export function requestOf(
   { meaning: { recipe, route, rule, credential }, requestFields, id, inform, again }: FillOrder,
   more: Fields,
 ): Omit<Fetch, 'cause'> {
-  const { method, target, fields, body, host, secure } = recipe;
+  const { method, target, body, host, secure } = recipe;
+  const given = [...rule.service, ...(credential?.fields ?? [])];
+  // What is said in somebody's name is said once, however a client spells it.
+  const names = new Set(given.filter((_, i) => i % 2 === 0).map(plainName));
+  const fields = keepFields(recipe.fields, (name) => !names.has(plainName(name)));
   const named = id === undefined || hasField(fields, 'x-request-id');
   return {
     method,
@@ -116,8 +122,7 @@ export function requestOf(
     fields: [
       ...keepFields(fields, (name) => name !== 'traceparent'),
       ...traceFields(requestFields),
-      ...rule.service,
-      ...(credential?.fields ?? []),
+      ...given,
       ...(again === true ? ['Everfresh-Refresh', '1'] : []),
       ...(named ? [] : ['X-Request-Id', shownId(id)]),
       ...more,

@@ -5,7 +5,9 @@ import type { Entry, Key } from '../core/entry/entry.ts';
 import { reuse } from '../core/entry/reusing.ts';
 import { cacheStatus } from '../core/http/cache-status.ts';
 import { etagOf, evaluateConditional } from '../core/http/conditional.ts';
-import { field, type Fields, hasField, keepFields, tokens } from '../core/http/message.ts';
+import {
+  field, type Fields, hasField, keepFields, plainName, tokens,
+} from '../core/http/message.ts';
 import {
   type Cacheable, type Matcher, meaningOf, readRuleOf, variantKey,
 } from '../core/key/meaning.ts';
@@ -123,10 +125,10 @@ export function shortcutFor(gateway: Gateway, incoming: Incoming): Shortcut | un
 
 /** What it says of its reader counts from some peers only, which the head does not tell. */
 function namesSomebody(fields: Fields, { identities }: Config): boolean {
-  const plain = (name: string): string => name.toLowerCase().replaceAll('_', '-');
-  const names = identities.flatMap(({ from }) => (from.kind === 'trusted' ? plain(from.name) : []));
+  const names = identities
+    .flatMap(({ from }) => (from.kind === 'trusted' ? plainName(from.name) : []));
   return names.length > 0
-    && fields.some((text, i) => i % 2 === 0 && names.includes(plain(text)));
+    && fields.some((text, i) => i % 2 === 0 && names.includes(plainName(text)));
 }
 
 type Soon<T> = T | Promise<T>;

@@ -139,6 +139,7 @@ t.test('H115 Authorization that is none or several: passed, kept for nobody', as
 t.test('H116 another credential beside: passed, kept for nobody', async (t) => {
   await passed(t, '/session', ann, [
     [ann, 'Authorization: Bearer bob'], [ann, 'X-Api-Key: bob'], ['X-Api-Key: bob'],
+    [ann, 'X_Api_Key: bob'],
     ['Authorization: Bearer bob'],
   ]);
   await passed(t, '/both', ann, [[ann, 'Authorization: Bearer bob']]);

@@ -40,7 +40,7 @@ routes:
     POST: { refresh: ["/session @self"] }
 `;
 
-const SHOWN = ['cookie', 'authorization', 'x-user-id', 'x_user_id', 'x-api-key'];
+const SHOWN = ['cookie', 'authorization', 'x-user-id', 'x_user_id', 'x-api-key', 'x_api_key'];
 
 /** The credentials in a head, as an upstream might read them. */
 export function shownIn(head: string): string {

@@ -117,6 +117,15 @@ ${routes('per: user')}`);
   const told = await p.s.get('/a', ann);
   t.match(told.cache, /; hit; /);
   t.equal(told.body, '{"by":"Bearer service + ann"}');
+
+  // A client that names another is passed as it is, and nothing of that is sent again.
+  for (const name of ['x-on-behalf-of', 'x_on_behalf_of']) {
+    await p.s.get('/a', { ...ann, [name]: 'bob' });
+  }
+  await p.write();
+  t.same(new Set(p.refreshed()), new Set(['Bearer service + ann']));
+  const heads = p.s.requests.slice(-p.refreshed().length).map(({ headers }) => headers);
+  for (const head of heads) t.equal(head['x_on_behalf_of'], undefined);
 });
 
 t.test('what all share is fetched with the operator’s credential, and no reader’s', async (t) => {

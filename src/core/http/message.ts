@@ -55,6 +55,11 @@ export function keepFields(
   return kept;
 }
 
+/** A name as servers may read it that take `_` for `-`, as CGI and its heirs do. */
+export function plainName(name: string): string {
+  return name.toLowerCase().replaceAll('_', '-');
+}
+
 /** The members of a comma-separated list without quotes, trimmed, in lower case, none empty. */
 export function tokens(value: string | undefined): string[] {
   if (value === undefined) return [];

@@ -4,6 +4,7 @@
 import { createHmac } from 'node:crypto';
 import { fieldLines, type Fields, keepFields } from '../http/message.ts';
 import type { Credentials, Identity, ReadRule } from '../rules/config.ts';
+import { saysWho } from './shown.ts';
 
 /** Somebody, as far as keys and tags say it. */
 export interface Reader {
@@ -116,7 +117,7 @@ export function selvesOf(
 ): string[] {
   const own = new Set(identities.map(({ from }) => nameOf(from)));
   const other = keepFields(fields, (name) =>
-    !own.has(name) && name !== 'cookie' && saysWho(name, credentials));
+    !own.has(name) && name !== 'cookie' && tellsApart(name, credentials));
   const shown = identities.flatMap((identity) => allShown(fields, identity));
   const found = readersIn(fields, identities, readers);
   if (other.length > 0 || found.length < shown.length) return [];
@@ -128,8 +129,8 @@ const nameOf = (from: Identity['from']): string =>
   (from.kind === 'cookie' ? 'cookie' : from.kind === 'jwt' ? from.header : from.name);
 
 // It goes with a cookie, and says nothing of its own about who asks.
-const saysWho = (name: string, { headers }: Credentials): boolean =>
-  name !== 'x-csrf-token' && headers.includes(name);
+const tellsApart = (name: string, credentials: Credentials): boolean =>
+  name !== 'x-csrf-token' && saysWho(name, credentials);
 
 // cookie-octet of RFC 6265 §4.1.1; whatever else stands there, two parsers may read differently.
 const COOKIE_VALUE = /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+$/;
@@ -193,8 +194,8 @@ function othersIn(
   let beside: 'none' | 'withheld' = 'none';
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i]!.toLowerCase();
-    if (name === 'cookie' || name === own || !credentials.headers.includes(name)) continue;
-    if (saysWho(name, credentials)) return 'credentials';
+    if (name === 'cookie' || name === own || !saysWho(name, credentials)) continue;
+    if (tellsApart(name, credentials)) return 'credentials';
     beside = 'withheld';
   }
   const { cookies, identityCookies } = credentials;

@@ -2,7 +2,7 @@
 // tell answers apart. What is neither keyed nor governed by `Vary` never reaches the upstream.
 import { createHash } from 'node:crypto';
 import type { Fields } from '../http/message.ts';
-import { endToEnd, keepFields } from '../http/message.ts';
+import { endToEnd, keepFields, plainName } from '../http/message.ts';
 import { canonicalAcceptEncoding } from '../http/vary.ts';
 import type { Credentials, ReadRule } from '../rules/config.ts';
 
@@ -66,7 +66,7 @@ export function askingWith(fields: Fields, credentials: Credentials): Asking {
       if (asking === 'none' && credentials.headers.includes(name)) asking = 'authorization';
     } else if (name === 'cookie') {
       if (namesReader(fields[i + 1]!, credentials)) asking = 'other';
-    } else if (credentials.headers.includes(name)) {
+    } else if (saysWho(name, credentials)) {
       asking = 'other';
     }
   }
@@ -156,7 +156,12 @@ export function keyedAlways(name: string, rule: ReadRule): boolean {
 
 /** Whether a field carries credentials; a cookie always may. */
 export function isCredential(name: string, credentials: Credentials): boolean {
-  return name === 'cookie' || name === 'authorization' || credentials.headers.includes(name);
+  return name === 'cookie' || name === 'authorization' || saysWho(name, credentials);
+}
+
+/** Whether the operator says so of this field, by whatever server it is read. */
+export function saysWho(name: string, { headers }: Credentials): boolean {
+  return headers.includes(name) || (name.includes('_') && headers.includes(plainName(name)));
 }
 
 function namesReader(cookie: string, credentials: Credentials): boolean {

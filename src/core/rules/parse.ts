@@ -190,8 +190,10 @@ function compileCredentials(
   { headers, cookies = 'all' }: Given['credentials'], identities: readonly Identity[],
 ): Credentials {
   const named = headers === undefined ? CREDENTIAL_FIELDS : ['authorization', ...headers];
-  const own = identities.flatMap(({ from }) =>
-    (from.kind === 'cookie' ? [] : from.kind === 'jwt' ? from.header : from.name));
+  const own = identities.flatMap(({ from, service }) => [
+    ...(from.kind === 'cookie' ? [] : [from.kind === 'jwt' ? from.header : from.name]),
+    ...service.map(({ name }) => name),
+  ]);
   const crumbs = identities.flatMap(({ from }) => (from.kind === 'cookie' ? from.name : []));
   return {
     headers: [...new Set([...named, ...own])],
