@@ -80,11 +80,15 @@ export function explanationText(said: Explanation, { mode }: Pick<Config, 'mode'
   if (mode === 'off') lines.push('  mode: off, so that it is passed');
   if (said.kind === 'read') lines.push(...readLines(said));
   if (said.kind === 'write') lines.push(...touchLines(said.touches ?? []));
+  const ends = (said.ends ?? []).map((name) => `the ${name} that it shows`);
+  lines.push(...labelled('ends', ends));
   return lines.join('\n');
 }
 
-function sentence({ kind, because, route }: Explanation): string {
-  const why = because === undefined ? '' : `: ${because}. ${meaningOf(because)}`;
+function sentence({ kind, because, route, unclear }: Explanation): string {
+  const told = unclear === undefined
+    ? meaningOf(because ?? '') : `Nobody knows whose it is: ${unclear}.`;
+  const why = because === undefined ? '' : `: ${because}. ${told}`;
   const by = route === undefined ? '' : ` of ${route}`;
   switch (kind) {
     case 'refuse': return `refused${why}`;

@@ -78,6 +78,7 @@ export async function compose(
   const handler = requestHandler({
     gateway, metrics, log, newId, draw: Math.random, draining, shortcuts,
   });
+  tokens.prepare(config.identities);
   warmUp(gateway);
   return {
     gateway,

@@ -15,7 +15,8 @@ export function liveOf(config: Config, secret: string, tokens: Tokens): Live {
     secret,
     claims(identity, token) {
       const found = tokens.look(identity, token);
-      return typeof found === 'string' ? undefined : found;
+      if (found === 'unknown') return 'it was not verified';
+      return 'bad' in found ? found.bad : found;
     },
   };
   return {

@@ -18,6 +18,7 @@ export function reload(gateway: Gateway, next: Config, log: Logger): void {
   if (tags.length > 0 && before.store.kind === 'redis') remember(gateway, tags);
   else if (tags.length > 0) behind(touchOrRemember(gateway, { tags, then: 'done' }));
   gateway.live = liveOf(next, gateway.live.readers.secret, gateway.tokens);
+  gateway.tokens.prepare(next.identities);
   gateway.people.keepOnly(new Set(next.identities.map(({ hash }) => hash)));
   gateway.store.rules?.(rulesHash(next));
   // A mode that was switched by hand stays, unless the file says another than before.

@@ -12,7 +12,8 @@ import { parseBody, texts } from '../core/plan/values.ts';
 import type { Gateway, Live } from './gateway.ts';
 import { lookAside } from './look.ts';
 import type { Tokens } from './ports.ts';
-import { selfOf, verified } from './reader.ts';
+import { usesUnder } from './purge.ts';
+import { forgottenBy, isAccepted, selfOf, verified } from './reader.ts';
 
 export interface Question {
   readonly method: string;
@@ -32,12 +33,22 @@ export interface Explanation {
   readonly asking?: string;
   /** The identity as which it is asked for, or that it is nobody's in particular. */
   readonly reader?: string;
+  /** Why nobody can say which reader asks. */
+  readonly unclear?: string;
   readonly fetch?: {
     readonly method: string; readonly target: string; readonly fields: readonly string[];
   };
   readonly tags?: readonly string[];
   readonly ttlMs?: number | null;
-  readonly cached?: { readonly standing: string; readonly asOf?: number; readonly ageMs?: number };
+  readonly cached?: {
+    readonly standing: string;
+    readonly asOf?: number;
+    readonly ageMs?: number;
+    /** The upstream has accepted this reader lately. */
+    readonly accepted?: boolean;
+  };
+  /** Identities of which it ends the reader that it shows. */
+  readonly ends?: readonly string[];
   readonly touches?: readonly {
     readonly tag: string;
     readonly because: string;
@@ -50,7 +61,7 @@ const SAFE = new Set(['OPTIONS', 'TRACE']);
 
 /** Where there is no gateway that runs, nobody is asked what is kept. */
 export interface Explaining {
-  readonly live: Pick<Live, 'config' | 'finder' | 'readers'>;
+  readonly live: Pick<Live, 'config' | 'finder' | 'readers' | 'forgets'>;
   readonly tokens: Tokens;
   readonly gateway?: Gateway;
 }
@@ -83,7 +94,9 @@ export async function explain(question: Question, world: Explaining): Promise<Ex
   const asked = { method, target, fields, path, query, authority, hasBody, scheme, body } as const;
   if (method !== 'GET' && method !== 'HEAD' && method !== 'QUERY') {
     if (SAFE.has(method)) return { request, kind: 'pass', because: 'safe-method' };
-    return explainWrite({ ...asked, request }, question, world);
+    const explained = explainWrite({ ...asked, request }, question, world);
+    const ends = forgottenBy(world.live, asked).map(({ name }) => name);
+    return ends.length === 0 ? explained : { ...explained, ends };
   }
   const meaning = meaningOf(asked, config, (at) => finder.match(at), readers);
   if (meaning.kind === 'pass') {
@@ -92,6 +105,7 @@ export async function explain(question: Question, world: Explaining): Promise<Ex
       request,
       kind: 'pass',
       because: meaning.because,
+      ...(meaning.unclear === undefined ? {} : { unclear: meaning.unclear }),
       ...(route === undefined ? {} : { route }),
     };
   }
@@ -152,8 +166,10 @@ async function cachedNow(
   meaning: Cacheable,
 ): Promise<NonNullable<Explanation['cached']>> {
   const { standing, entry } = await lookAside(gateway, meaning);
-  if (entry === undefined) return { standing };
-  return { standing, asOf: entry.asOf, ageMs: gateway.clock.now() - entry.receivedAt };
+  const accepted = meaning.reader === undefined ? {} : { accepted: isAccepted(gateway, meaning) };
+  if (entry === undefined) return { standing, ...accepted };
+  const ageMs = gateway.clock.now() - entry.receivedAt;
+  return { standing, asOf: entry.asOf, ageMs, ...accepted };
 }
 
 function explainWrite(
@@ -179,7 +195,7 @@ function explainWrite(
   const inUse = (tag: string): { inUse?: number } =>
     gateway === undefined
       ? {}
-      : { inUse: gateway.ledger.dependents([tag], gateway.clock.mono()).length };
+      : { inUse: usesUnder(gateway, [tag]).length };
   const touches = [
     ...[...refresh].map((tag) => ({
       tag: nameless(tag), because: why.get(tag)!, then: 'refresh', ...inUse(tag),

@@ -243,10 +243,12 @@ export interface Sealing {
 
 /** Signed tokens, whose verification takes a while. */
 export interface Tokens {
-  /** What is known of it now: its claims, that it is no good, or that it has to be verified. */
-  look(identity: Identity, token: string): Claims | 'bad' | 'unknown';
+  /** What is known of it now: its claims, why it is no good, or that it has to be verified. */
+  look(identity: Identity, token: string): Claims | { readonly bad: string } | 'unknown';
   /** From then on it is known. Never rejects. */
   verify(identity: Identity, token: string): Promise<void>;
+  /** Has the keys of these brought, so that it is told early where they cannot be had. */
+  prepare(identities: readonly Identity[]): void;
 }
 
 export interface StoreState {
@@ -322,4 +324,4 @@ export type RefreshResult =
 
 export type Trouble =
   'assertion' | 'store' | 'touch-unconfirmed' | 'not-kept' | 'refresh-failed' | 'swept' | 'config'
-  | 'worker' | 'tokens' | 'leak';
+  | 'worker' | 'tokens' | 'leak' | 'service-refused';

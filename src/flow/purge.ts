@@ -1,7 +1,9 @@
 // Touches and refreshes that no write through everfresh asked for: the operator's, and those of the
 // store's sweeper. Purging is touching: nothing has to be found and deleted.
+import type { Use } from '../core/plan/ledger.ts';
 import { ownTarget } from '../core/plan/operator.ts';
 import type { Gateway } from './gateway.ts';
+import { mayReplay } from './reader.ts';
 import { touchOrRemember } from './touching.ts';
 
 /**
@@ -9,9 +11,15 @@ import { touchOrRemember } from './touching.ts';
  * each route. Where the cache is not used (`mode`), it only says how many would be fetched.
  */
 export function refreshAfter(gateway: Gateway, tags: Iterable<string>, readsMin = 1): number {
-  const uses = gateway.ledger.dependents(tags, gateway.clock.mono(), readsMin);
+  const uses = usesUnder(gateway, tags, readsMin);
   if (gateway.mode === 'on') gateway.refresher.order(uses);
   return uses.length;
+}
+
+/** What is in use under these tags, and can be fetched again while its reader is away. */
+export function usesUnder(gateway: Gateway, tags: Iterable<string>, readsMin = 1): Use[] {
+  const may = (use: Use): boolean => mayReplay(gateway, use.meaning);
+  return gateway.ledger.dependents(tags, gateway.clock.mono(), { readsMin, may });
 }
 
 export interface OperatorOrder {

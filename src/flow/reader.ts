@@ -8,6 +8,7 @@ import {
 import { OVERRIDES, type SelfOn } from '../core/plan/reach.ts';
 import { since } from '../core/promise/lease.ts';
 import { valid } from '../core/promise/validity.ts';
+import type { Identity } from '../core/rules/config.ts';
 import type { Asked, Gateway, Live, Told } from './gateway.ts';
 import type { FillOrder, Timing } from './keep.ts';
 import { momentOf } from './moment.ts';
@@ -80,6 +81,15 @@ function sweepLater(gateway: Gateway): void {
     gateway.people.sweep(gateway.clock.mono());
     sweepLater(gateway);
   });
+}
+
+/** Whether there is anybody as whom this may be fetched again, as far as can be said at once. */
+export function mayReplay({ people, clock }: Gateway, { reader, rule }: Cacheable): boolean {
+  if (reader === undefined) return true;
+  const { replayAs, hold, keepMs } = reader.identity;
+  if (replayAs === 'none' || people.hasCookie(reader, rule.pattern)) return false;
+  if (hold === 'store') return true;
+  return people.shown(reader).some(({ seenAt }) => clock.mono() - seenAt <= keepMs);
 }
 
 export type Replay =
@@ -187,20 +197,27 @@ export function selfOf(
 
 /** After an answer to this request, and before it goes out: a credential may be good no more. */
 export async function afterAnswer(gateway: Gateway, asked: Asked, told: Told): Promise<void> {
-  const { live: { config, forgets, readers }, clock } = gateway;
+  const { live, clock } = gateway;
+  const { config, readers } = live;
   const { identities } = config;
   const { verdict, answer } = told;
   if (verdict.kind === 'hit' || verdict.kind === 'refuse') return;
   const refused = answer.status === 401 || answer.status === 403;
-  const methods = [asked.method, ...OVERRIDES.flatMap((name) => field(asked.fields, name) ?? [])];
-  const forgotten = methods.flatMap((method) => forgets(method.toUpperCase(), asked.path));
-  const ended = readersIn(
-    asked.fields, refused ? identities : [...new Set(forgotten)], readers);
+  const ended = readersIn(asked.fields, refused ? identities : forgottenBy(live, asked), readers);
   const because = refused ? 'refused' : 'forgotten';
   // Nobody waits for longer than the promise needs.
   const lease = Math.max(config.leaseMs, gateway.store.leaseMsMax());
   await within(clock, 2 * lease,
     Promise.all(ended.map((reader) => endReader(gateway, reader, because))));
+}
+
+/** Identities of which a request like this ends the reader that it shows. */
+export function forgottenBy(
+  { forgets }: Pick<Live, 'forgets'>,
+  { method, path, fields }: Pick<Asked, 'method' | 'path' | 'fields'>,
+): Identity[] {
+  const methods = [method, ...OVERRIDES.flatMap((name) => field(fields, name) ?? [])];
+  return [...new Set(methods.flatMap((one) => forgets(one.toUpperCase(), path)))];
 }
 
 export type EndBecause = 'refused' | 'forgotten';

@@ -81,7 +81,12 @@ async function fly(gateway: Gateway, use: Use, order: FillOrder): Promise<Refres
   const gone = status === 404 || status === 410;
   // What is not there any more is fetched again when somebody asks for it, not at each write.
   if (gone || landing.kind === 'unkept') gateway.ledger.forget(use.key);
-  if (reader !== undefined && isRefused(landing)) await endReader(gateway, reader, 'refused');
+  if (reader !== undefined && isRefused(landing)) {
+    const { pattern } = use.meaning.rule;
+    // What the operator's own credential may not see says nothing of the reader's.
+    if (order.as === 'service') gateway.ear.trouble('service-refused', { pattern });
+    else await endReader(gateway, reader, 'refused');
+  }
   if (landing.kind === 'failed') {
     gateway.ear.trouble(
       'refresh-failed', { pattern: use.meaning.rule.pattern, because: landing.because },

@@ -6,7 +6,7 @@ import type { Reach } from '../core/plan/reach.ts';
 import type { Gateway, Told } from './gateway.ts';
 import { type FetchedAnswer, problemTold } from './pass.ts';
 import type { ByteStream, Touch } from './ports.ts';
-import { refreshAfter } from './purge.ts';
+import { refreshAfter, usesUnder } from './purge.ts';
 import { discard, streamOf } from './spool.ts';
 import { touchOrRemember } from './touching.ts';
 import { within } from './within.ts';
@@ -59,7 +59,7 @@ export async function endWrite(
   }
   const refreshing = end.then === 'done'
     ? await refreshed(gateway, writing, reach)
-    : gateway.ledger.dependents(reach.refresh, gateway.clock.mono(), reach.readsMin).length;
+    : usesUnder(gateway, reach.refresh, reach.readsMin).length;
   const told = writing.told(fetched, { outcome, refreshing });
   // What was gathered goes out as it came where something comes after it.
   const ends = body instanceof Uint8Array && fetched.trailers().length > 0;
@@ -149,11 +149,11 @@ function touchAgainLater(gateway: Gateway, writing: Writing, { reach, then }: En
 
 /** With `wait` the writer is answered after the refreshes, or when its patience ends. */
 async function refreshed(gateway: Gateway, writing: Writing, reach: Reach): Promise<number> {
-  const { clock, ledger, refresher } = gateway;
+  const { clock, refresher } = gateway;
   if (!writing.wait || gateway.mode !== 'on') {
     return refreshAfter(gateway, reach.refresh, reach.readsMin);
   }
-  const uses = ledger.dependents(reach.refresh, clock.mono(), reach.readsMin);
+  const uses = usesUnder(gateway, reach.refresh, reach.readsMin);
   await within(clock, writing.waitTimeoutMs, refresher.orderAndWait(uses));
   return uses.length;
 }

@@ -285,8 +285,10 @@ function mask(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(mask);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) =>
-    [key, SECRETS.has(key) ? MASK : mask(item)]));
+    [key, SECRETS.has(key) && !isEmpty(item) ? MASK : mask(item)]));
 }
+
+const isEmpty = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
 
 /** Passwords in URLs, before the host and in the query. */
 function maskUrl(text: string): string {

@@ -32,7 +32,8 @@ export interface RedisStoreOptions extends RedisPlace {
   readonly onTrouble: (because: RedisTrouble, detail: { readonly message: string }) => void;
 }
 
-const OTHER_RULES = 'another instance has other routes, and may not reach what is kept here';
+const OTHER_RULES = 'another instance has other routes, or another secret, and may not reach '
+  + 'what is kept here';
 const TOLD_AGAIN_MS = 10_000;
 
 /** Throws where a PEM file that is named can't be read. */

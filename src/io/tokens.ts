@@ -3,7 +3,7 @@
 // with it is passed; nobody waits long for keys that do not come.
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose';
+import type { JSONWebKeySet, JWTVerifyGetKey, RemoteJWKSet } from 'jose';
 import type { Claims } from '../core/key/reader.ts';
 import type { Identity, IdentitySource } from '../core/rules/config.ts';
 import type { Clock, Ear, Tokens } from '../flow/ports.ts';
@@ -31,7 +31,7 @@ const loadJose = () => import('jose');
 type Jose = Awaited<ReturnType<typeof loadJose>>;
 
 interface Found {
-  readonly claims: Claims | undefined;
+  readonly told: Claims | { readonly bad: string };
   /** Wall-clock milliseconds until which that is known. */
   readonly until: number;
 }
@@ -61,9 +61,9 @@ export function openTokens({ clock, ear, newKeysAfterMs = 30_000 }: TokensOption
   const verify = async (identity: Identity, from: Jwt, token: string): Promise<Found> => {
     const jose = await loadJose();
     const now = clock.now();
-    const bad: Found = { claims: undefined, until: now + BAD_FOR_MS };
+    const bad = (why: string): Found => ({ told: { bad: why }, until: now + BAD_FOR_MS });
     const held = keysOf(from, jose);
-    if (!held.mayBeHad()) return bad;
+    if (!held.mayBeHad()) return bad('its keys cannot be had');
     try {
       const { payload } = await jose.jwtVerify(token, held.get, {
         algorithms: held.remote ? PUBLIC_KEYS : [...PUBLIC_KEYS, ...SHARED_KEYS],
@@ -73,19 +73,18 @@ export function openTokens({ clock, ear, newKeysAfterMs = 30_000 }: TokensOption
       });
       const expiresAt = payload.exp === undefined ? Infinity : payload.exp * 1000;
       const until = Math.min(expiresAt, now + identity.recheckMs);
-      return { claims: { values: payload, expiresAt }, until };
+      return { told: { values: payload, expiresAt }, until };
     } catch (error) {
-      held.failed(error);
-      return bad;
+      return bad(held.failed(error));
     }
   };
 
   return {
     look(identity, token) {
-      if (token.length > TOKEN_CHARS_MAX) return 'bad';
+      if (token.length > TOKEN_CHARS_MAX) return { bad: 'it is too long' };
       const found = known.get(idOf(identity, token));
       if (found === undefined || found.until <= clock.now()) return 'unknown';
-      return found.claims ?? 'bad';
+      return found.told;
     },
     verify(identity, token) {
       const { from } = identity;
@@ -96,6 +95,11 @@ export function openTokens({ clock, ear, newKeysAfterMs = 30_000 }: TokensOption
         .finally(() => waiting.delete(id));
       waiting.set(id, under);
       return under;
+    },
+    prepare(identities) {
+      for (const { from } of identities) {
+        if (from.kind === 'jwt') void loadJose().then((jose) => keysOf(from, jose).bring());
+      }
     },
   };
 }
@@ -127,18 +131,30 @@ class Keys {
       : async (header, token) => (await this.#read())(header, token);
   }
 
+  async bring(): Promise<void> {
+    try {
+      await (this.remote ? (this.get as RemoteJWKSet).reload() : this.#read());
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
   mayBeHad(): boolean {
     return this.#awayUntil <= this.#o.clock.now();
   }
 
-  /** A token was no good; or its keys could not be had, which is told once in a while. */
-  failed(error: unknown): void {
+  /**
+   * Why a token is no good, never in its own words; if its keys could not be had, that is told once
+   * in a while.
+   */
+  failed(error: unknown): string {
     const { errors } = this.#o.jose;
     const ofToken = error instanceof errors.JOSEError && !(error instanceof errors.JWKSTimeout)
       && !(error instanceof errors.JWKSInvalid) && error.code !== 'ERR_JOSE_GENERIC';
-    if (ofToken) return;
+    if (ofToken) return error.message;
     this.#awayUntil = this.#o.clock.now() + KEYS_AGAIN_MS;
     this.#o.ear.trouble('tokens', { jwks: this.#place, because: sayError(error, errors) });
+    return 'its keys cannot be had';
   }
 
   async #read(): Promise<JWTVerifyGetKey> {

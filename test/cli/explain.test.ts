@@ -130,3 +130,38 @@ t.test('a broken file is told as a check tells it', async (t) => {
   t.match(err, /r\.yaml:2:11: .*upstream/);
   t.match(await explained(['GET', '/', '-c', `${file}.none`]), { code: 2, err: /no such file/ });
 });
+
+t.test('a read of one reader is explained as that, and of nobody with the reason', async (t) => {
+  const file = join(t.testdir({ 'r.yaml': `
+upstream: http://localhost:3000
+identities:
+  user: { from: { cookie: sid }, forget_on: POST /logout }
+  person: { from: { jwt: { jwks: nowhere.json } } }
+routes:
+  /unread: { GET: { per: user, ttl: 1m } }
+  /me: { GET: { per: person } }
+  /read: { POST: { refresh: ["/unread @self"] } }
+` }), 'r.yaml');
+  const explain = async (...argv: string[]): Promise<string> =>
+    (await explained([...argv, '--config', file])).out;
+  const own = await explain('GET', '/unread', '-H', 'cookie: sid=secret; a=b');
+  t.match(own, /\n  reader   one user\n/);
+  t.match(own, /\n  with     cookie: …/);
+  t.match(own, /\n           who:user:…\n/);
+  t.notMatch(own, /secret/);
+  t.match(await explain('GET', '/unread'), /reader   nobody in particular/);
+  const because = async (...argv: string[]): Promise<string> =>
+    /Nobody knows whose it is: (.*)\./.exec(await explain(...argv))?.[1] ?? '';
+  t.equal(await because('GET', '/unread', '-H', 'cookie: sid=a; sid=b'),
+    'its user can be read in more than one way');
+  t.equal(await because('GET', '/unread', '-H', 'cookie: a=b'),
+    'its cookies may say who asks: see `credentials`');
+  t.equal(await because('GET', '/unread', '-H', 'cookie: sid=a', '-H', 'x-api-key: b'),
+    'other credentials say who asks as well');
+  t.equal(await because('GET', '/me', '-H', 'authorization: Bearer x.y.z'),
+    'its token is not good: JWS Protected Header is invalid');
+  const ended = await explain('POST', '/logout', '-H', 'cookie: sid=a');
+  t.match(ended, /ends     the user that it shows/);
+  const written = await explain('POST', '/read', '-H', 'cookie: sid=a');
+  t.match(written, /\/unread @who:user:…/);
+});

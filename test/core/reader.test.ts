@@ -36,7 +36,7 @@ const known = new Map<string, Claims>([
 ]);
 
 const readersOf = (secret: string) => ({
-  secret, claims: (_: Identity, token: string) => known.get(token),
+  secret, claims: (_: Identity, token: string) => known.get(token) ?? 'it is unknown',
 });
 const asker = (names: string[], fields: string[], secret = 'secret', of: Config = config) => {
   const identities = names.map(identity);

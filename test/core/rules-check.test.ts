@@ -144,3 +144,43 @@ t.test('a tag that no read can have is warned of, with the nearest that one has'
   ]);
   t.end();
 });
+
+t.test('identities that look like a mistake are told', async (t) => {
+  t.same(read(`identities:
+  session: { from: { cookie: sid }, hold: store }
+  named: { from: { header: x-user-id } }
+  person: { from: { jwt: { jwks: "http://id.example/keys" } } }
+  idle: { from: { cookie: idle } }
+routes:
+  /a: { GET: { per: [session, named] } }
+  /b: { GET: { per: person } }
+  /c: { POST: { refresh: ["/a @self", "/b @self"] } }
+`).said.map((line) => line.replace('routes.yaml:', '').replace(' warning:', '')), [
+    '10:27: `@self` reaches this session only, not all that `session` has open elsewhere',
+    '3:3: `hold: store` of `session` has no effect without a Redis `store`',
+    '4:3: anybody may set `x-user-id`: say by `trusted_from` whose word counts',
+    '5:3: `person` has no `audience`: tokens that were made for others are taken as well',
+    '5:3: `person` has no `issuer`: its keys alone are believed',
+    '5:3: `jwks` of `person` comes in clear text, so that anybody on the way may change it',
+    '6:3: no `per` names the identity `idle`',
+  ]);
+});
+
+t.test('what instances need to tell readers apart is asked for on a shared store', async (t) => {
+  const names = (text: string, env: Record<string, string> = {}): string[] =>
+    unfitToServe(read(text, { env }).config).map(({ file }) => file);
+  const redis = 'store: redis://localhost:6379\n';
+  const user = (more: string): string =>
+    `identities: { user: { from: { cookie: sid }${more} } }
+routes: { /a: { GET: { per: user } } }`;
+  const secret = { EVERFRESH_SECRET: 'x'.repeat(40) };
+  t.same(names(user('')), []);
+  t.same(names(redis + user('')), ['EVERFRESH_SECRET']);
+  t.same(names(redis + user(''), secret), []);
+  t.same(names(redis + user(', hold: store'), secret), ['EVERFRESH_CREDENTIALS_KEY']);
+  t.same(names(redis + user(', hold: store'), { ...secret, EVERFRESH_CREDENTIALS_KEY: 'no' }), [
+    'EVERFRESH_CREDENTIALS_KEY',
+  ]);
+  const key = Buffer.alloc(32).toString('hex');
+  t.same(names(redis + user(', hold: store'), { ...secret, EVERFRESH_CREDENTIALS_KEY: key }), []);
+});

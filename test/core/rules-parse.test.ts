@@ -308,6 +308,11 @@ t.test('each wrong line is told as what it is', async (t) => {
     [`${UP}identities: { user: { from: { jwt: {} } } }`, /`jwks` is missing/],
     [`${UP}identities: { user: { from: { jwt: { jwks: 'ftp://a/' } } } }`, /a path, or an `http:`/],
     [`${UP}identities: { user: { from: { jwt: { jwks: 'http://a:b@c/' } } } }`, /no user or pass/],
+    [`${UP}identities: { a: { from: { cookie: x } }, b: { from: { cookie: x } } }\n`
+      + 'routes: { /a: { GET: { per: [a, b] } } }', /`b` and another are read from the same place/],
+    [`${UP}identities: { a: { from: { header: x } }, `
+      + 'b: { from: { jwt: { jwks: k, header: x } } } }\n'
+      + 'routes: { /a: { GET: { per: [a, b] } } }', /`b` and another are read from the same place/],
     [`${UP}identities: { everyone: { from: { cookie: a } } }`, /is no name for an identity/],
     [`${UP}identities: { 'a b': { from: { cookie: a } } }`, /is no name for an identity/],
     [`${UP}identities: { user: { from: { cookie: a }, forget_on: logout } }`, /a method and a/],

@@ -7,6 +7,7 @@ import type { Identity } from '../../src/core/rules/config.ts';
 import type { Tokens } from '../../src/flow/ports.ts';
 import { openTokens } from '../../src/io/tokens.ts';
 import { rulesOf } from '../asking.ts';
+import { until } from '../play.ts';
 import { type Issuer, issuer, ISSUER } from '../tokens.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 
@@ -67,7 +68,8 @@ routes: { /a: { GET: { per: user } } }`);
     async known(token) {
       if (tokens.look(identity, token) === 'unknown') await tokens.verify(identity, token);
       const found = tokens.look(identity, token);
-      return typeof found === 'string' ? found : String(found.values['sub']);
+      if (found === 'unknown') return found;
+      return 'bad' in found ? 'bad' : String(found.values['sub']);
     },
   };
 }
@@ -121,6 +123,19 @@ t.test('keys that nobody gives are told of, not waited for, and asked for again'
   for (const trouble of o.troubles) t.match(trouble, /^tokens \{"jwks":"http/);
   o.at.answer = answer;
   t.equal(await o.known(ann), 'ann');
+});
+
+t.test('keys are brought before they are used, so that it is told where they lack', async (t) => {
+  const o = await opened(t);
+  o.tokens.prepare([o.identity]);
+  await until(() => o.at.asked === 1, 'the keys to be asked for');
+  t.equal(await o.known(await o.held.sign({ sub: 'ann' })), 'ann');
+  t.equal(o.at.asked, 1);
+  const { from } = o.identity;
+  const nowhere = { ...o.identity, from: { ...from, jwks: '/none/jwks.json' } } as Identity;
+  o.tokens.prepare([nowhere]);
+  await until(() => o.troubles.length === 1, 'it to be told');
+  t.equal(o.troubles[0], 'tokens {"jwks":"/none/jwks.json","because":"ENOENT"}');
 });
 
 t.test('a token of the next key is known once its keys are', async (t) => {

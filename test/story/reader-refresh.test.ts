@@ -32,6 +32,7 @@ async function play(
         headers.cookie, headers.authorization, headers['x-on-behalf-of'], headers['x-api-key'],
       ].filter((one) => one !== undefined).join(' + ') || 'nobody';
       seen.push({ line: `${method!} ${url!}`, by });
+      if (by.includes('refused')) return json(response, {}, { status: 401 });
       json(response, { by }, { headers: fields(by) });
     },
   });
@@ -126,6 +127,41 @@ ${routes('per: user')}`);
   t.same(new Set(p.refreshed()), new Set(['Bearer service + ann']));
   const heads = p.s.requests.slice(-p.refreshed().length).map(({ headers }) => headers);
   for (const head of heads) t.equal(head['x_on_behalf_of'], undefined);
+});
+
+t.test('a service that is refused ends nobody, and is told of', async (t) => {
+  const { jwks, sign } = await issuer(t, { now: Date.now });
+  const p = await play(t, `identities:
+  user:
+    from: { jwt: { jwks: "${jwks}", issuer: "${ISSUER}", audience: shop } }
+    replay_as: service
+    service: { authorization: Bearer refused, x-on-behalf-of: "{sub}" }
+${routes('per: user')}`);
+  const ann = { authorization: `Bearer ${await sign({ sub: 'ann' })}` };
+  for (const path of ['/a', '/b']) await p.s.get(path, ann);
+  await p.write();
+  t.equal(p.s.composed!.gateway.people.count('user'), 1);
+  t.match((await p.s.get('/b', ann)).cache, /; hit; /);
+  t.match((await p.s.get('/a', ann)).cache, /detail="touched"/);
+  const { text } = await p.s.composed!.metrics.text();
+  t.match(text, /everfresh_troubles_total\{what="service-refused"\} 1/);
+});
+
+t.test('what nobody can be asked for is not counted as being refreshed', async (t) => {
+  const p = await play(t, session(', replay_as: none'));
+  await p.s.get('/a', { cookie: 'sid=ann' });
+  await p.s.get('/a');
+  const { cache } = await p.s.send('POST', '/write', 'x');
+  t.equal(cache, 'everfresh; fwd=method; detail="refreshing=1"', 'nobody’s own is');
+});
+
+t.test('the leak guard sees past the operator’s own credential', async (t) => {
+  const p = await play(t, routes('per: everyone, service: { authorization: Bearer shared }'));
+  const ann = { authorization: 'Bearer ann' };
+  t.equal((await p.s.get('/a', ann)).body, '{"by":"Bearer shared"}');
+  const { quarantine } = p.s.composed!.gateway;
+  await until(() => quarantine.patterns.length === 1, 'a quarantine');
+  t.equal((await p.s.get('/a', ann)).body, '{"by":"Bearer ann"}');
 });
 
 t.test('what all share is fetched with the operator’s credential, and no reader’s', async (t) => {

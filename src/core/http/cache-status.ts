@@ -89,7 +89,7 @@ export const REASONS: Readonly<Record<Reason, string>> = {
   // misses
   'uri-miss': 'Nothing is kept for this request.',
   'vary-miss': 'Only answers to requests with other field values are kept.',
-  'touched': 'A write has ended what was kept.',
+  'touched': 'A write, or the end of its reader, has ended what was kept.',
   'expired': 'What was kept is no longer fresh.',
   'recheck': "The upstream has not accepted this reader's credential lately: it is asked again.",
   'request': "The client's Cache-Control or Pragma asked for the upstream's answer.",

@@ -59,7 +59,13 @@ export interface Cacheable {
 
 export type Meaning =
   | Cacheable
-  | { readonly kind: 'pass'; readonly because: PassBecause; readonly route?: Route };
+  | {
+      readonly kind: 'pass';
+      readonly because: PassBecause;
+      readonly route?: Route;
+      /** Why nobody can say which reader asks. */
+      readonly unclear?: string;
+    };
 
 export type Matcher = (path: string) => { route: Route; params: Bound } | undefined;
 
@@ -76,7 +82,7 @@ export function meaningOf(
   const rule = readRuleOf(matched?.route, request.method);
   if (matched === undefined) return { kind: 'pass', because: 'no-rule' };
   const { route, params } = matched;
-  const pass = (because: PassBecause): Meaning => ({ kind: 'pass', because, route });
+  const pass = (because: PassBecause) => ({ kind: 'pass', because, route }) as const;
   if (rule === undefined) return pass('no-rule');
   // A GET's body has no defined meaning (RFC 9110 §9.3.1) and is in no key; a QUERY's is the query.
   const content = contentOf(request);
@@ -89,7 +95,7 @@ export function meaningOf(
   const apart = identitiesOf(rule);
   const asker = apart.length === 0
     ? undefined : askerOf(request.fields, apart, { credentials, readers });
-  if (asker?.kind === 'unclear') return pass('credentials');
+  if (asker?.kind === 'unclear') return { ...pass('credentials'), unclear: asker.because };
   const asking = asker === undefined ? askingWith(request.fields, credentials) : 'none';
   const who = asker?.kind === 'reader' ? asker : undefined;
   const host = config.hosts.length > 0 ? request.authority : undefined;

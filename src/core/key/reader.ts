@@ -33,7 +33,8 @@ export type Asker =
   /** No credential of any kind. */
   | { readonly kind: 'nobody' }
   | { readonly kind: 'reader'; readonly reader: Reader; readonly credential: Credential }
-  | { readonly kind: 'unclear' };
+  /** In a few words, for whoever wants to know. */
+  | { readonly kind: 'unclear'; readonly because: string };
 
 /** The claims of a token that has been verified, and when it ends (wall-clock milliseconds). */
 export interface Claims {
@@ -44,12 +45,12 @@ export interface Claims {
 /** How readers are told apart, under one configuration. */
 export interface Readers {
   readonly secret: string;
-  /** Undefined unless the token is good now. */
-  readonly claims: (identity: Identity, token: string) => Claims | undefined;
+  /** Of a token that is good now; of any other why it is not. */
+  readonly claims: (identity: Identity, token: string) => Claims | string;
 }
 
 const NOBODY: Asker = { kind: 'nobody' };
-const UNCLEAR: Asker = { kind: 'unclear' };
+const unclear = (because: string): Asker => ({ kind: 'unclear', because });
 
 /** Whose readers have answers of their own by this rule. */
 export function identitiesOf({ per }: Pick<ReadRule, 'per'>): readonly Identity[] {
@@ -62,18 +63,26 @@ export function askerOf(
   identities: readonly Identity[],
   { credentials, readers }: { credentials: Credentials; readers: Readers },
 ): Asker {
-  if (isBound(fields)) return UNCLEAR;
+  if (isBound(fields)) return unclear('what it shows is bound to one request or connection');
   let found: { identity: Identity; shown: Shown } | undefined;
   for (const identity of identities) {
     const all = allShown(fields, identity);
     if (all.length === 0) continue;
     const [shown] = all;
-    if (shown === undefined || all.length > 1 || found !== undefined) return UNCLEAR;
+    if (shown === undefined || all.length > 1) {
+      return unclear(`its ${identity.name} can be read in more than one way`);
+    }
+    if (found !== undefined) {
+      return unclear(`it is a ${identity.name} and a ${found.identity.name}`);
+    }
     found = { identity, shown };
   }
   const beside = othersIn(fields, found?.identity, credentials);
-  if (beside === 'credentials') return UNCLEAR;
-  if (found === undefined) return beside === 'none' ? NOBODY : UNCLEAR;
+  if (beside === 'credentials') return unclear('other credentials say who asks as well');
+  if (found === undefined) {
+    return beside === 'none' ? NOBODY
+      : unclear('its cookies may say who asks: see `credentials`');
+  }
   return asReader(found.identity, found.shown, beside === 'withheld', readers);
 }
 
@@ -105,8 +114,8 @@ export function readersIn(
   fields: Fields, identities: readonly Identity[], readers: Readers,
 ): Reader[] {
   return identities.flatMap((identity) => allShown(fields, identity).flatMap((shown) => {
-    const asker = shown === undefined ? UNCLEAR : asReader(identity, shown, false, readers);
-    return asker.kind === 'reader' ? asker.reader : [];
+    const asker = shown && asReader(identity, shown, false, readers);
+    return asker?.kind === 'reader' ? asker.reader : [];
   }));
 }
 
@@ -223,10 +232,11 @@ function asReader(
     return { kind: 'reader', reader: { identity, tag, part: id }, credential };
   }
   const claims = readers.claims(identity, raw.replace(/^bearer +/i, ''));
+  if (typeof claims === 'string') return unclear(`its token is not good: ${claims}`);
   // RFC 7800 §3.1: `cnf` says which key its holder has to prove, which nobody does to us.
-  if (claims === undefined || claims.values['cnf'] !== undefined) return UNCLEAR;
+  if (claims.values['cnf'] !== undefined) return unclear('its token is bound to a key');
   const said = from.claims.filter((name) => claims.values[name] !== undefined);
-  if (said.length === 0) return UNCLEAR;
+  if (said.length === 0) return unclear('its token names nobody');
   const part = digest(canonical(said.map((name) => [name, claims.values[name]])));
   const named = new Map(said.map((name) => [name, String(claims.values[name])]));
   const credential = { id, fields, expiresAt: claims.expiresAt, named, withholds };

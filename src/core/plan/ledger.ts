@@ -113,9 +113,12 @@ export class Ledger {
   /**
    * The uses under any of these tags that are worth a fetch: read within their route's `recent`,
    * and `readsMin` times; hottest (hits x fetch time) first, at most `top` of each route. Where
-   * very many are about as hot as each other, some of them.
+   * very many are about as hot as each other, some of them. `may`: whether it can be fetched.
    */
-  dependents(tags: Iterable<string>, mono: number, readsMin = 1): Use[] {
+  dependents(
+    tags: Iterable<string>, mono: number,
+    { readsMin = 1, may = () => true }: { readsMin?: number; may?: (use: Use) => boolean } = {},
+  ): Use[] {
     this.#looks += 1;
     const byRoute = new Map<string, Hottest>();
     const take = (use: Use): boolean => {
@@ -126,7 +129,7 @@ export class Ledger {
         this.#move(use, ASIDE);
         return false;
       }
-      if (use.hits < readsMin) return false;
+      if (use.hits < readsMin || !may(use)) return false;
       let hottest = byRoute.get(rule.pattern);
       if (hottest === undefined) byRoute.set(rule.pattern, hottest = new Hottest());
       hottest.add(use, rule.keepFresh.top);

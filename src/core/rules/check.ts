@@ -71,6 +71,11 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(?:\.[0-9]+){3}$/.test(host);
 }
 
+// They name somebody, and prove nothing.
+const SAID_BY_PROXIES = new Set([
+  'x-user-id', 'x-user', 'remote-user', 'x-remote-user', 'x-forwarded-user', 'x-forwarded-email',
+]);
+
 function warnOfIdentity(
   identity: Identity, { routes, store }: Config, places: Places, notes: Notes,
 ): void {
@@ -82,6 +87,9 @@ function warnOfIdentity(
   if (!read) warn(`no \`per\` names the identity \`${name}\``);
   if (identity.hold === 'store' && store.kind === 'memory') {
     warn(`\`hold: store\` of \`${name}\` has no effect without a Redis \`store\``);
+  }
+  if (from.kind === 'header' && SAID_BY_PROXIES.has(from.name)) {
+    warn(`anybody may set \`${from.name}\`: say by \`trusted_from\` whose word counts`);
   }
   if (from.kind !== 'jwt') return;
   if (from.audience.length === 0) {

@@ -128,6 +128,12 @@ function fieldOf(
 const listed = (names: readonly string[]): string =>
   names.map((name) => `\`{${name}}\``).join(', ');
 
+/** Where a reader of this identity shows who it is. */
+function placeOf({ from }: Identity): string {
+  if (from.kind === 'cookie') return `cookie ${from.name}`;
+  return from.kind === 'jwt' ? from.header : from.name;
+}
+
 /** The identities that a `per` names, or that it is everyone's; undefined where it is wrong. */
 export function perOf(
   given: readonly Placed[], identities: readonly Identity[], notes: Notes,
@@ -148,6 +154,12 @@ export function perOf(
       notes.wrong(at, `\`per\` may be \`everyone\` or an identity: \`${text}\` is none`,
         nearest(text, names));
     }
+  }
+  const same = found.find((one, i) =>
+    found.some((other, j) => j < i && other !== one && placeOf(other) === placeOf(one)));
+  if (same !== undefined) {
+    notes.wrong(given[0]!.at, `\`per\`: \`${same.name}\` and another are read from the same place, `
+      + 'so that nobody could tell which one is meant');
   }
   return found.length === given.length && found.length > 0 ? [...new Set(found)] : undefined;
 }

@@ -34,6 +34,10 @@ export function readTarget(text: string, writer: Named, routes: readonly Named[]
       ? { kind: 'target', target: { ...read.target, text, self: true } }
       : wrong(`\`${text}\`: \`@self\` goes with a path`);
   }
+  const near = /^(\S+?) *@\w+$/.exec(text);
+  if (near !== null && text.startsWith('/')) {
+    return wrong(`\`${text}\`: what stands behind a path is \`@self\``, `${near[1]!} @self`);
+  }
   if (text.startsWith('tag:')) return readTag(text, writer);
   if (!text.startsWith('/')) {
     const known = routes.find((route) => route.text === `/${text}`);
