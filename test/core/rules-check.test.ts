@@ -156,13 +156,13 @@ routes:
   /b: { GET: { per: person } }
   /c: { POST: { refresh: ["/a @self", "/b @self"] } }
 `).said.map((line) => line.replace('routes.yaml:', '').replace(' warning:', '')), [
-    '10:27: `@self` reaches this session only, not all that `session` has open elsewhere',
     '3:3: `hold: store` of `session` has no effect without a Redis `store`',
     '4:3: anybody may set `x-user-id`: say by `trusted_from` whose word counts',
     '5:3: `person` has no `audience`: tokens that were made for others are taken as well',
     '5:3: `person` has no `issuer`: its keys alone are believed',
     '5:3: `jwks` of `person` comes in clear text, so that anybody on the way may change it',
     '6:3: no `per` names the identity `idle`',
+    '10:27: `@self` reaches this session only, not all that `session` has open elsewhere',
   ]);
 });
 
