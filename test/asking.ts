@@ -6,7 +6,7 @@ import { compileMatcher } from '../src/core/rules/match.ts';
 import { liveOf } from '../src/compose/live.ts';
 import { parseRules } from '../src/core/rules/parse.ts';
 import { printProblem } from '../src/core/rules/problem.ts';
-import { noTokens } from './no-tokens.ts';
+import { noTokens } from './sim/no-tokens.ts';
 
 const SECRET = 'a secret of the tests';
 

@@ -7,7 +7,7 @@ import type { Config } from '../../src/core/rules/config.ts';
 import { liveOf } from '../../src/compose/live.ts';
 import { Quarantine } from '../../src/flow/quarantine.ts';
 import { People } from '../../src/flow/people.ts';
-import { noTokens } from '../no-tokens.ts';
+import { noTokens } from '../sim/no-tokens.ts';
 import { parseRules } from '../../src/core/rules/parse.ts';
 import { type Admin, openAdmin } from '../../src/admin/api.ts';
 import { instance, type InstanceParts } from '../../src/admin/instance.ts';

@@ -6,7 +6,7 @@ import type { Gateway } from '../../src/flow/gateway.ts';
 import type { Ear, Store, StoreNews, Swept, Upstream } from '../../src/flow/ports.ts';
 import { memoryEntries } from '../../src/io/memory.ts';
 import { tieredEntries } from '../../src/io/tiers.ts';
-import { noTokens } from '../no-tokens.ts';
+import { noTokens } from './no-tokens.ts';
 import { DataLink } from './data-link.ts';
 import type { Host } from './host.ts';
 import { Network } from './network.ts';

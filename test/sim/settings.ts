@@ -5,7 +5,7 @@ import { liveOf } from '../../src/compose/live.ts';
 import { parseRules } from '../../src/core/rules/parse.ts';
 import { printProblem } from '../../src/core/rules/problem.ts';
 import type { Live } from '../../src/flow/gateway.ts';
-import { noTokens } from '../no-tokens.ts';
+import { noTokens } from './no-tokens.ts';
 
 export const LEASE_MS = 2000;
 export const QUARANTINE_MS = 5000;

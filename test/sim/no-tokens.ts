@@ -1,5 +1,5 @@
 // For a configuration that has no tokens: none is any good.
-import type { Tokens } from '../src/flow/ports.ts';
+import type { Tokens } from '../../src/flow/ports.ts';
 
 export const noTokens: Tokens = {
   look: () => ({ bad: 'there are none' }),
