@@ -91,15 +91,20 @@ function collapsed(
 async function lead(gateway: Gateway, asked: Asked, seat: Seat): Promise<Told> {
   const { meaning, found } = seat;
   const { known, names, because } = found;
+  // What another instance fetched for another session of the same reader's proves nothing of this.
+  const turns = seat.wants?.reload !== true && isAccepted(gateway, meaning);
   const former = found.entry && { entry: found.entry, touched: provesLittle(seat) };
   const flight = gateway.flights.start(found.key, () => launch(gateway, {
     meaning, requestFields: meaning.telling, known, former, names, cause: 'miss', id: asked.id,
     inform: asked.inform,
-    ...(seat.wants?.reload === true ? {} : { turn: found.key }),
+    ...(turns ? { turn: found.key } : {}),
   }));
   const first = await flight.first;
   if (first.kind === 'landed') {
     const { entry, kept } = first.landing;
+    if (kept === 'collapsed' && !isAccepted(gateway, meaning)) {
+      return judgingPass(gateway, asked, seat);
+    }
     const upstreamStatus = kept === 'revalidated' ? 304 : entry.status;
     const verdict = kept === 'collapsed'
       ? { kind: 'miss', because, kept } as const

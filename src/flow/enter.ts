@@ -8,7 +8,7 @@ import type { Asked, Gateway, Live, Told } from './gateway.ts';
 import { pass, problemTold } from './pass.ts';
 import { Broken, type Incoming } from './ports.ts';
 import { read } from './read.ts';
-import { afterAnswer, verified } from './reader.ts';
+import { endsFor, verified } from './reader.ts';
 import { write } from './write.ts';
 import { gatherRequest } from './write-bodies.ts';
 
@@ -72,8 +72,9 @@ export function askedOf(
 /** Who asks may be one of many readers, and may be no more after this. */
 async function storyOfReader(gateway: Gateway, asked: Asked): Promise<Told> {
   await verified(gateway, asked.fields);
+  const ends = endsFor(gateway, asked);
   const told = await story(gateway, asked);
-  await afterAnswer(gateway, asked, told);
+  await ends(told);
   return told;
 }
 

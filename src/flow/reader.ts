@@ -40,9 +40,8 @@ function holds(
   return valid(acceptance, known).kind === 'valid';
 }
 
-// Statuses that are answers to whoever asked: a redirect may be one to where people log in.
-const accepts = (status: number): boolean =>
-  (status >= 200 && status < 300) || status === 304 || status === 404 || status === 410;
+// A redirect may be one to where people log in, and what is not there is there for nobody.
+const accepts = (status: number): boolean => (status >= 200 && status < 300) || status === 304;
 
 /** The upstream has answered a fetch in a reader's name. */
 export async function noteAnswer(
@@ -59,7 +58,8 @@ export async function noteAnswer(
     const before = people.acceptance(reader, credential);
     // Who has to end it later must know that there is something to be ended.
     const { recheckMs, keepMs } = reader.identity;
-    const text = sealedOf(gateway, { reader, credential, acceptance });
+    // A refresh is no word of its reader's, for which `keep` would begin anew.
+    const text = again ? undefined : sealedOf(gateway, { reader, credential, acceptance });
     const noted = store.readers === undefined || await store.readers.note(reader.tag, {
       forMs: gateway.live.config.limits.entryLifeMs,
       // Whoever ended it has taken the note away.
@@ -195,20 +195,32 @@ export function selfOf(
   };
 }
 
-/** After an answer to this request, and before it goes out: a credential may be good no more. */
-export async function afterAnswer(gateway: Gateway, asked: Asked, told: Told): Promise<void> {
-  const { live, clock } = gateway;
-  const { config, readers } = live;
-  const { identities } = config;
-  const { verdict, answer } = told;
-  if (verdict.kind === 'hit' || verdict.kind === 'refuse') return;
-  const refused = answer.status === 401 || answer.status === 403;
-  const ended = readersIn(asked.fields, refused ? identities : forgottenBy(live, asked), readers);
-  const because = refused ? 'refused' : 'forgotten';
-  // Nobody waits for longer than the promise needs.
-  const lease = Math.max(config.leaseMs, gateway.store.leaseMsMax());
-  await within(clock, 2 * lease,
-    Promise.all(ended.map((reader) => endReader(gateway, reader, because))));
+/**
+ * What follows from an answer to this request, before it goes out: a credential may be good no
+ * more. Whom its tokens name is asked now, since that may not be known any more by then.
+ */
+export function endsFor(gateway: Gateway, asked: Asked): (told: Told) => Promise<void> {
+  const { live, clock, store } = gateway;
+  const { config: { identities, leaseMs }, readers } = live;
+  const forgotten = forgottenBy(live, asked);
+  const byToken = identities.filter(({ from }) => from.kind === 'jwt');
+  const inTokens = readersIn(asked.fields, byToken, readers);
+  return async ({ verdict, answer: { status } }) => {
+    if (verdict.kind === 'hit' || verdict.kind === 'refuse') return;
+    const refused = status === 401 || status === 403;
+    const ending = refused ? identities : forgotten;
+    if (ending.length === 0) return;
+    const others = ending.filter(({ from }) => from.kind !== 'jwt');
+    const ended = [
+      ...inTokens.filter(({ identity }) => ending.includes(identity)),
+      ...readersIn(asked.fields, others, readers),
+    ];
+    const because = refused ? 'refused' : 'forgotten';
+    // Nobody waits for longer than the promise needs.
+    const lease = Math.max(leaseMs, store.leaseMsMax());
+    await within(clock, 2 * lease,
+      Promise.all(ended.map((reader) => endReader(gateway, reader, because))));
+  };
 }
 
 /** Identities of which a request like this ends the reader that it shows. */
@@ -216,7 +228,11 @@ export function forgottenBy(
   { forgets }: Pick<Live, 'forgets'>,
   { method, path, fields }: Pick<Asked, 'method' | 'path' | 'fields'>,
 ): Identity[] {
-  const methods = [method, ...OVERRIDES.flatMap((name) => field(fields, name) ?? [])];
+  // Whoever serves a GET serves a HEAD by the same means.
+  const methods = [
+    method, ...(method === 'HEAD' ? ['GET'] : []),
+    ...OVERRIDES.flatMap((name) => field(fields, name) ?? []),
+  ];
   return [...new Set(methods.flatMap((one) => forgets(one.toUpperCase(), path)))];
 }
 

@@ -69,7 +69,12 @@ function meaningNow({ live, quarantine }: Gateway, { meaning }: Use): Cacheable 
   const rule = readRuleOf(route, meaning.recipe.method);
   if (route === undefined || rule?.hash !== meaning.rule.hash) return undefined;
   if (quarantine.holds(rule)) return undefined;
-  return { ...meaning, route, rule, asking: 'none', telling: meaning.recipe.fields };
+  const now = { ...meaning, route, rule, asking: 'none', telling: meaning.recipe.fields } as const;
+  const { reader } = meaning;
+  if (reader === undefined) return now;
+  // What may be done as a reader is another thing than who it is.
+  const identity = live.config.identities.find(({ hash }) => hash === reader.identity.hash);
+  return identity && { ...now, reader: { ...reader, identity } };
 }
 
 async function fly(gateway: Gateway, use: Use, order: FillOrder): Promise<RefreshResult> {

@@ -17,6 +17,8 @@ const BAD_FOR_MS = 1000;
 /** Keys that could not be had are not asked for again for so long. */
 const KEYS_AGAIN_MS = 5000;
 const KEYS_MS_MAX = 2000;
+/** A key that is taken away is good for no longer. */
+const KEYS_AGE_MS_MAX = 60_000;
 const FILE_AGAIN_MS = 10_000;
 
 const PUBLIC_KEYS = [
@@ -127,6 +129,7 @@ class Keys {
     this.get = this.remote
       ? world.jose.createRemoteJWKSet(new URL(place), {
         timeoutDuration: KEYS_MS_MAX, cooldownDuration: world.newKeysAfterMs,
+        cacheMaxAge: KEYS_AGE_MS_MAX,
       })
       : async (header, token) => (await this.#read())(header, token);
   }

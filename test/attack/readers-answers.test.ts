@@ -331,3 +331,42 @@ t.test('H150 stale-while-revalidate and fetches behind: as the reader who asked'
     new Set(['sid=ann', 'sid=bob']));
   t.ok(r.upstream.seen.length > 2);
 });
+
+t.test('a HEAD for a path that ends a reader by GET ends it as well', async (t) => {
+  const r = await readers(t);
+  await r.get('/session', ann);
+  await r.send('HEAD', '/bye', ann);
+  t.equal((await r.get('/session', ann)).cache, TOUCHED);
+});
+
+t.test('what is not there accepts nobody', async (t) => {
+  const r = await readers(t, ({ line }) => (line.includes('gone') ? status('404 No') : undefined));
+  await r.get('/session', ann);
+  await r.pass(59_000);
+  t.equal((await r.get('/session?gone', ann)).status, 404);
+  await r.pass(2000);
+  t.match((await r.get('/session', ann)).cache, /recheck/);
+});
+
+t.test('a request that shows very many cookies of a name ends a few at most', async (t) => {
+  const r = await readers(t, ({ line }) =>
+    (line === 'GET /elsewhere' ? status('401 No') : undefined));
+  const names = Array.from({ length: 20 }, (_, i) => `sid=${i}`);
+  for (const name of names) await r.get('/session', `Cookie: ${name}`);
+  await r.get('/elsewhere', `Cookie: ${names.join('; ')}`);
+  t.match(r.s.composed.gateway.store.control.look([]), { seq: 8 });
+});
+
+t.test('a token that is known no more when its logout is answered ends its reader', async (t) => {
+  let pass = (): Promise<void> => Promise.resolve();
+  const r = await readers(t, ({ line }) => {
+    if (line === 'POST /logout') void pass();
+    return undefined;
+  });
+  pass = () => r.pass(61_000);
+  const line = await r.token({ sub: 'ann' });
+  await r.get('/person', line);
+  const { tag } = [...r.s.composed.gateway.ledger.dependents(['/person'], 0)][0]!.meaning.reader!;
+  await r.send('POST', '/logout', line);
+  t.match(r.s.composed.gateway.store.control.look([tag]), { newest: 1 });
+});

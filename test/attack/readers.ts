@@ -15,7 +15,7 @@ export const PROXY = '127.0.0.2';
 
 const rules = (jwks: string): string => `conventions: off
 identities:
-  session: { from: { cookie: sid }, forget_on: ["POST /logout"] }
+  session: { from: { cookie: sid }, forget_on: ["POST /logout", "GET /bye"] }
   token:
     from: { header: authorization }
     forget_on: ["POST /logout"]

@@ -58,6 +58,12 @@ t.test('a reader is an HMAC, never what it showed', async (t) => {
   t.equal(reader(['session'], ['cookie', 'sid=ann']).reader.part, one.part);
 });
 
+t.test('no byte of a name is taken for white space but a blank and a tab', async (t) => {
+  const named = (name: string) => reader(['named'], ['X-User-Id', name]);
+  t.not(named('bob\xa0').reader.part, named('bob').reader.part);
+  t.same(named(' nicol\xc3\xa0\t').credential.fields, ['x-user-id', 'nicol\xc3\xa0']);
+});
+
 t.test('the same text is another reader by another identity', async (t) => {
   const shown = reader(['named'], ['X-User-Id', 'ann']).reader;
   t.not(shown.part, reader(['session'], ['Cookie', 'sid=ann']).reader.part);

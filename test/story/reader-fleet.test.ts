@@ -1,12 +1,16 @@
 // Readers of two instances that share a Redis: each refreshes those whose credentials it holds,
 // also after a write through the other; a refusal or a logout at one ends a reader at both.
+import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
-import { json, stage, type Stage, until } from '../play.ts';
+import { Barrier, json, stage, type Stage, until } from '../play.ts';
 import { startRedis, until as soon } from '../redis.ts';
+import { issuer, ISSUER } from '../tokens.ts';
 
-const rulesWith = (user: string): string => `
+t.setTimeout(180_000);
+
+const rulesWith = (user: string, from: string): string => `
 identities:
-  user: { from: { cookie: sid }, forget_on: [POST /logout]${user} }
+  user: { from: ${from}, forget_on: [POST /logout]${user} }
 routes:
   /unread: { GET: { per: user, ttl: 1h } }
   /posts:  { POST: { refresh: [/unread] } }
@@ -20,12 +24,16 @@ interface Pair {
   /** Who was answered, in order; refused from now on. */
   readonly seen: string[];
   readonly refused: Set<string>;
+  readonly redis: { readonly url: string };
 }
 
 const KEY = Buffer.alloc(32, 7).toString('base64');
 
 async function pair(
-  t: Test, { secrets = ['one', 'one'], user = '' }: { secrets?: string[]; user?: string } = {},
+  t: Test,
+  { secrets = ['one', 'one'], user = '', from = '{ cookie: sid }', before }: {
+    secrets?: string[]; user?: string; from?: string; before?: () => Promise<void>;
+  } = {},
 ): Promise<Pair> {
   const redis = await startRedis();
   t.teardown(() => redis.stop());
@@ -33,11 +41,13 @@ async function pair(
   const refused = new Set<string>();
   let version = 0;
   const rules = (secret: string): string =>
-    `store: "${redis.url}"\nsecret: ${secret.padEnd(40, 'x')}\n${rulesWith(user)}`;
+    `store: "${redis.url}"\nsecret: ${secret.padEnd(40, 'x')}\n${rulesWith(user, from)}`;
   const a = await stage(t, {
     rules: rules(secrets[0]!),
-    script: ({ method, headers: { cookie = 'nobody' } }, response) => {
+    script: async ({ method, headers: { authorization, cookie = authorization ?? 'nobody' } },
+      response) => {
       if (method === 'POST') return json(response, { version: version += 1 });
+      if (!refused.has(cookie)) await before?.();
       if (refused.has(cookie)) return json(response, {}, { status: 401 });
       seen.push(cookie);
       return json(response, { cookie, version });
@@ -47,7 +57,7 @@ async function pair(
   for (const { composed } of [a, b]) {
     await soon(() => composed!.gateway.store.state().state === 'ready', { what: 'both' });
   }
-  return { a, b, seen, refused };
+  return { a, b, seen, refused, redis };
 }
 
 const rested = (...all: Stage[]): Promise<void> => until(() => all.every(({ composed }) => {
@@ -92,6 +102,38 @@ t.test('where nobody holds a credential any more, what was kept stays invalid', 
   const told = await a.get('/unread', ann);
   t.notMatch(told.cache, /hit/);
   t.match(JSON.parse(told.body), { version: 1 });
+});
+
+t.test('what one instance fetches is no word for another session of the same person', async (t) => {
+  const held = await issuer(t, { now: Date.now });
+  const from = `{ jwt: { jwks: "${held.jwks}", issuer: "${ISSUER}", audience: shop } }`;
+  const barrier = new Barrier();
+  const { a, b, refused } = await pair(t, { from, before: () => barrier.pass() });
+  const [good, bad] = [await held.sign({ sub: 'ann' }), await held.sign({ sub: 'ann', jti: '2' })];
+  refused.add(`Bearer ${bad}`);
+  const first = a.get('/unread', { authorization: `Bearer ${good}` });
+  await barrier.reached;
+  const second = b.get('/unread', { authorization: `Bearer ${bad}` });
+  barrier.open();
+  t.equal((await first).status, 200);
+  t.equal((await second).status, 401);
+});
+
+t.test('a refresh is no word of a reader for which credentials are held longer', async (t) => {
+  process.env['EVERFRESH_CREDENTIALS_KEY'] = KEY;
+  t.teardown(() => void delete process.env['EVERFRESH_CREDENTIALS_KEY']);
+  const { a, seen, redis } = await pair(t, { user: ', hold: store, recheck: 1ms' });
+  await a.get('/unread', ann);
+  const raw = new Redis(redis.url);
+  t.teardown(() => raw.disconnect());
+  const [name] = await raw.keys('everfresh:1:c:*');
+  const before = await raw.get(name!);
+  await a.send('POST', '/posts', 'x');
+  await until(() => seen.length === 2, 'a refresh');
+  await rested(a);
+  t.equal(await raw.get(name!), before);
+  await a.get('/unread', ann);
+  t.not(await raw.get(name!), before);
 });
 
 for (const how of ['logout', 'refusal'] as const) {

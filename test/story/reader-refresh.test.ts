@@ -76,6 +76,22 @@ t.test('with `replay_as: none` nobody is refreshed', async (t) => {
   t.equal(cache, 'everfresh; fwd=stale; stored; detail="touched"');
 });
 
+t.test('a reload that turns replaying off is heeded for those who are known', async (t) => {
+  const p = await play(t, session());
+  await p.s.get('/a', { cookie: 'sid=ann' });
+  const { composed } = p.s;
+  const { config } = composed!.gateway.live;
+  const identities = config.identities.map((one) => ({ ...one, replayAs: 'none' as const }));
+  const routes = config.routes.map((route) => ({ ...route, reads: new Map([...route.reads].map(
+    ([method, rule]) => [method, { ...rule, per: identities }])) }));
+  composed!.apply({ ...config, identities, routes });
+  const { cache } = await p.s.send('POST', '/write', 'x');
+  t.match(cache, /refreshing=[01]"/);
+  const { refresher } = composed!.gateway;
+  await until(() => refresher.backlog.waiting + refresher.backlog.running === 0, 'all is done');
+  t.equal(p.seen.filter(({ by }) => by === 'sid=ann').length, 1);
+});
+
 t.test('a reader who was given a cookie there is not refreshed', async (t) => {
   const p = await play(t, `identities: { user: { from: { cookie: sid } } }
 ${routes('per: user, override: [set-cookie]')}`,

@@ -103,17 +103,21 @@ function allShown(fields: Fields, { from }: Identity): (Shown | undefined)[] {
   }
   const name = from.kind === 'jwt' ? from.header : from.name;
   return fieldLines(fields, name).map((line) => {
-    const raw = line.trim();
+    const raw = bare(line);
     const plain = name === 'authorization' ? plainAuthorization(raw) : raw;
     return raw === '' || plain === undefined ? undefined : { fields: [name, raw], raw, plain };
   });
 }
 
+/** One request may end so many of an identity: who shows more than two means no good. */
+const ENDED_MAX = 8;
+
 /** Everybody who is named by these fields, however unclear it is which of them asks. */
 export function readersIn(
   fields: Fields, identities: readonly Identity[], readers: Readers,
 ): Reader[] {
-  return identities.flatMap((identity) => allShown(fields, identity).flatMap((shown) => {
+  const few = (identity: Identity) => allShown(fields, identity).slice(0, ENDED_MAX);
+  return identities.flatMap((identity) => few(identity).flatMap((shown) => {
     const asker = shown && asReader(identity, shown, false, readers);
     return asker?.kind === 'reader' ? asker.reader : [];
   }));
@@ -149,11 +153,16 @@ function shownCookie(name: string, value: string): Shown | undefined {
   return { fields: ['cookie', `${name}=${value}`], raw: value, plain: decoded(value) };
 }
 
+// RFC 9110 §5.6.3: no other white space, such as a byte of some letter, is none of a value.
+function bare(text: string): string {
+  return text.replace(/^[\t ]+|[\t ]+$/g, '');
+}
+
 function cookiesIn(fields: Fields): { name: string; value: string }[] {
   return fieldLines(fields, 'cookie').flatMap((line) => line.split(';')).flatMap((pair) => {
     const at = pair.indexOf('=');
-    if (at < 0) return pair.trim() === '' ? [] : { name: pair.trim(), value: '' };
-    return { name: pair.slice(0, at).trim(), value: pair.slice(at + 1).trim() };
+    if (at < 0) return bare(pair) === '' ? [] : { name: bare(pair), value: '' };
+    return { name: bare(pair.slice(0, at)), value: bare(pair.slice(at + 1)) };
   });
 }
 
