@@ -73,6 +73,10 @@ async function fetchAndKeep(
   land: (landing: Landing) => void,
 ): Promise<First> {
   const { former } = order;
+  if (order.stillGood?.() === false) {
+    land({ kind: 'unkept', because: 'outrun', status: 200 });
+    return { kind: 'failed', because: 'aborted' };
+  }
   const startedAt = gateway.clock.mono();
   const requestedAt = gateway.clock.now();
   // After a touch only a strong validator proves that nothing changed: by a date, an old body

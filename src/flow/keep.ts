@@ -33,6 +33,8 @@ export interface FillOrder {
   readonly beside?: true;
   /** No reader waits for it: it follows a write. */
   readonly again?: true;
+  /** Asked before it is sent: the credential may have ended since it was chosen. */
+  readonly stillGood?: (() => boolean) | undefined;
   /** Not as the reader, but in the reader's name. */
   readonly as?: 'service' | undefined;
   /** Where instances that lack the same take turns; undefined: it is fetched whoever else does. */

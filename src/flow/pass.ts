@@ -44,8 +44,8 @@ export async function pass(
   return { ...told, answer: { ...told.answer, body: tapped.body } };
 }
 
-// The last of them is ours to say.
-const NOT_PASSED = new Set(['host', 'expect', 'everfresh-refresh']);
+// The last of them is ours to say, however it is spelt.
+const NOT_PASSED = new Set(['host', 'expect', 'everfresh-refresh', 'everfresh_refresh']);
 
 /** The request as it is sent on when nothing of it is withheld. */
 export function throughFetch(

@@ -93,7 +93,13 @@ export function mayReplay({ people, clock }: Gateway, { reader, rule }: Cacheabl
 }
 
 export type Replay =
-  | { readonly kind: 'as'; readonly credential?: Credential; readonly as?: 'service' }
+  | {
+      readonly kind: 'as';
+      readonly credential?: Credential;
+      readonly as?: 'service';
+      /** Nothing has ended it since. */
+      readonly stillGood?: () => boolean;
+    }
   | { readonly kind: 'no' };
 
 /** As whom one reader's answer may be fetched again, while its reader is away. */
@@ -123,9 +129,10 @@ function replayBy(
   const { identity } = reader;
   if (!holds(gateway, reader, acceptance)) return undefined;
   if (credential.expiresAt - gateway.clock.now() < EXPIRES_SOON_MS) return undefined;
-  if (identity.replayAs === 'own') return { kind: 'as', credential };
+  const stillGood = (): boolean => holds(gateway, reader, acceptance);
+  if (identity.replayAs === 'own') return { kind: 'as', credential, stillGood };
   const fields = serviceFieldsFor(identity, credential);
-  return fields && { kind: 'as', credential: { ...credential, fields }, as: 'service' };
+  return fields && { kind: 'as', credential: { ...credential, fields }, as: 'service', stillGood };
 }
 
 /** What this reader showed, for other instances to fetch as it. */

@@ -34,7 +34,7 @@ async function refreshed(gateway: Gateway, use: Use, cause: FetchCause): Promise
     gateway.ledger.forget(use.key);
     return 'no-credential';
   }
-  const { credential, as } = replay;
+  const { credential, as, stillGood } = replay;
   const meaning = credential === undefined ? meant : { ...meant, credential };
   for (let turn = 0; ; turn += 1) {
     const running = gateway.flights.running(use.key);
@@ -57,7 +57,7 @@ async function refreshed(gateway: Gateway, use: Use, cause: FetchCause): Promise
     const { fields } = meaning.recipe;
     const order: FillOrder = {
       meaning, requestFields: fields, known, former, names, cause, turn: use.key, again: true,
-      as,
+      as, stillGood,
     };
     return fly(gateway, use, order);
   }

@@ -116,7 +116,9 @@ function allowed(
 }
 
 // There is no body, and 100 is answered for each connection.
-const NOT_ASKED = new Set(['host', 'content-length', 'trailer', 'expect', 'everfresh-refresh']);
+const NOT_ASKED = new Set([
+  'host', 'content-length', 'trailer', 'expect', 'everfresh-refresh', 'everfresh_refresh',
+]);
 
 /** The request that the upstream gets: as any other that is passed, and the wish to upgrade. */
 function optionsFor(

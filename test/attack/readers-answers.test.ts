@@ -339,6 +339,13 @@ t.test('a HEAD for a path that ends a reader by GET ends it as well', async (t) 
   t.equal((await r.get('/session', ann)).cache, TOUCHED);
 });
 
+t.test('a logout with the cookie in quotes, which many take off, ends it', async (t) => {
+  const r = await readers(t);
+  await r.get('/session', ann);
+  await r.send('POST', '/logout', 'Cookie: sid="ann"');
+  t.equal((await r.get('/session', ann)).cache, TOUCHED);
+});
+
 t.test('what is not there accepts nobody', async (t) => {
   const r = await readers(t, ({ line }) => (line.includes('gone') ? status('404 No') : undefined));
   await r.get('/session', ann);

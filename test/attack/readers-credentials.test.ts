@@ -182,7 +182,8 @@ t.test('H121 a client that says that it is a refresh: it ends here', async (t) =
   await r.get('/session', ann, 'Everfresh-Refresh: 1');
   await r.send('POST', '/write', ann, 'Everfresh-Refresh: 1');
   await r.get('/elsewhere', 'Everfresh-Refresh: 1');
-  const own = r.upstream.exchanges.filter(({ head }) => /everfresh-refresh/i.test(head));
+  await r.get('/elsewhere', 'Everfresh_Refresh: 1');
+  const own = r.upstream.exchanges.filter(({ head }) => /everfresh[-_]refresh/i.test(head));
   t.same(own.map(({ line }) => line).filter((line) => line !== 'GET /session'), []);
   t.notMatch(r.upstream.exchanges[0]!.head, /everfresh-refresh/i);
 });

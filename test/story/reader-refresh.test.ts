@@ -1,7 +1,7 @@
 // Whose answers are fetched again after a write, and as whom: by the reader's own credential, by
 // the operator's in the reader's name, or not at all.
 import t, { type Test } from 'tap';
-import { json, stage, type Stage, until } from '../play.ts';
+import { Barrier, json, stage, type Stage, until } from '../play.ts';
 import { issuer, ISSUER } from '../tokens.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 
@@ -188,6 +188,31 @@ t.test('what all share is fetched with the operator’s credential, and no reade
   // The leak guard asks as the reader as well, and keeps nothing of it.
   const others = p.refreshed().filter((by) => !by.includes('sid'));
   t.ok(others.length > 0 && others.every((by) => by === 'shared'), others.join());
+});
+
+t.test('a refresh that has to wait is not sent with a credential that has ended', async (t) => {
+  const barrier = new Barrier();
+  const seen: string[] = [];
+  const s = await stage(t, {
+    rules: `identities: { user: { from: { cookie: sid }, forget_on: POST /out } }
+${routes('per: user, keep_fresh: { concurrency: 1 }')}`,
+    script: async ({ method, url, headers }, response) => {
+      if (method === 'GET') seen.push(`${url!} ${String(headers['everfresh-refresh'] ?? '')}`);
+      if (seen.length === 2 && method === 'GET') await barrier.pass();
+      json(response, 1);
+    },
+  });
+  const ann = { cookie: 'sid=ann' };
+  await s.get('/a', ann);
+  const reading = s.get('/a', { ...ann, 'cache-control': 'no-cache' });
+  await barrier.reached;
+  await s.send('POST', '/write', 'x');
+  await s.send('POST', '/out', 'x', ann);
+  barrier.open();
+  await reading;
+  const { refresher } = s.composed!.gateway;
+  await until(() => refresher.backlog.waiting + refresher.backlog.running === 0, 'all is done');
+  t.same(seen, ['/a ', '/a '], 'the reader alone has asked');
 });
 
 t.test('a logout while a refresh is under way leaves nothing that could be given', async (t) => {

@@ -109,6 +109,8 @@ function allShown(fields: Fields, { from }: Identity): (Shown | undefined)[] {
   });
 }
 
+const isCookie = (name: string | undefined): boolean => name?.toLowerCase() === 'cookie';
+
 /** One request may end so many of an identity: who shows more than two means no good. */
 const ENDED_MAX = 8;
 
@@ -116,7 +118,10 @@ const ENDED_MAX = 8;
 export function readersIn(
   fields: Fields, identities: readonly Identity[], readers: Readers,
 ): Reader[] {
-  const few = (identity: Identity) => allShown(fields, identity).slice(0, ENDED_MAX);
+  // Many take the quotes off.
+  const plain = keepFields(fields, () => true)
+    .map((text, i, all) => (isCookie(all[i - 1]) && i % 2 === 1 ? text.replaceAll('"', '') : text));
+  const few = (identity: Identity) => allShown(plain, identity).slice(0, ENDED_MAX);
   return identities.flatMap((identity) => few(identity).flatMap((shown) => {
     const asker = shown && asReader(identity, shown, false, readers);
     return asker?.kind === 'reader' ? asker.reader : [];

@@ -16,7 +16,7 @@ const NEVER_SHOWN = new Set([
   'x-real-ip', 'x-client-ip', 'x-cluster-client-ip', 'true-client-ip', 'client-ip', 'x-host',
   'x-original-url', 'x-original-uri', 'x-original-host', 'x-rewrite-url', 'x-override-url',
   'x-http-method', 'x-http-method-override', 'x-method-override', 'x-http-host-override',
-  'everfresh-refresh',
+  'everfresh-refresh', 'everfresh_refresh',
 ]);
 
 // Known not to decide what an API answers. Under `ttl` they are neither keyed nor shown.

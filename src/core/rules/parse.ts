@@ -62,6 +62,10 @@ const CREDENTIAL_FIELDS = [
   'x-amz-security-token', 'x-vault-token', 'x-shopify-access-token', 'x-gitlab-token',
   'x-csrf-token', 'x-user-id', 'x-user', 'remote-user', 'x-remote-user',
   'x-forwarded-user', 'x-forwarded-email',
+  'x-authenticated-user', 'x-auth-request-user', 'x-auth-request-email', 'x-webauth-user',
+  'x-amzn-oidc-identity', 'x-amzn-oidc-data', 'x-goog-authenticated-user-email',
+  'x-goog-authenticated-user-id', 'x-ms-client-principal', 'x-ms-client-principal-name',
+  'x-ms-client-principal-id', 'tailscale-user-login',
   // What proves something of one request, or what a proxy says of its client's certificate.
   'dpop', 'signature', 'signature-input', 'client-cert', 'client-cert-chain', 'x-client-cert',
   'x-ssl-client-cert', 'ssl-client-cert', 'x-forwarded-client-cert', 'x-forwarded-tls-client-cert',
