@@ -78,7 +78,8 @@ void t.test('a touch is not answered before a member that hangs holds no lease',
   const began = performance.now();
   await sure(first.store.control.touch({ tags: ['a'], then: 'done' }));
   const waited = performance.now() - began;
-  t.ok(waited >= LEASE_MS, `${Math.round(waited)} ms`);
+  // A timer may be early by the part of a millisecond that it does not count.
+  t.ok(waited >= LEASE_MS - 2, `${waited} ms`);
   await until(async () => {
     const members = await client(t, url).hget(CONTROL, 'members');
     return members?.trim().split(' ').length === 1;

@@ -78,7 +78,7 @@ function thingsOf(line: string, sid: string): string[] {
 }
 
 function sidOf({ headers }: IncomingMessage): string {
-  return /^sid=(.+)$/.exec(headers.cookie ?? '')?.[1]
+  return /(?:^|; )sid=([^;]+)/.exec(headers.cookie ?? '')?.[1]
     ?? /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1] ?? '';
 }
 
