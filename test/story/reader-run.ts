@@ -178,7 +178,7 @@ async function client(w: World): Promise<void> {
     const draw = w.chance.next();
     if (open.length === 0 || draw < 0.002) await login(w, user);
     else if (draw < 0.004) await logout(w, w.chance.pick(open as [Session, ...Session[]]));
-    else if (draw < 0.012) await write(w, w.chance.pick(open as [Session, ...Session[]]));
+    else if (draw < 0.008) await write(w, w.chance.pick(open as [Session, ...Session[]]));
     else await read(w, w.chance.pick(mine as [Session, ...Session[]]));
     if (mine.length > 4) w.sessions.delete(mine[0]!.sid);
   }
