@@ -119,15 +119,22 @@ ${routes('per: user')}`);
   t.same(p.refreshed(), [`Bearer ${later}`]);
 });
 
-t.test('a service is asked in the reader’s name', async (t) => {
+/** Ann's answers are refreshed by this credential of the operator's, in her name. */
+async function byService(
+  t: Test, service: string,
+): Promise<{ p: Play; ann: { authorization: string } }> {
   const { jwks, sign } = await issuer(t, { now: Date.now });
   const p = await play(t, `identities:
   user:
     from: { jwt: { jwks: "${jwks}", issuer: "${ISSUER}", audience: shop } }
     replay_as: service
-    service: { authorization: Bearer service, x-on-behalf-of: "{sub}" }
+    service: { authorization: Bearer ${service}, x-on-behalf-of: "{sub}" }
 ${routes('per: user')}`);
-  const ann = { authorization: `Bearer ${await sign({ sub: 'ann' })}` };
+  return { p, ann: { authorization: `Bearer ${await sign({ sub: 'ann' })}` } };
+}
+
+t.test('a service is asked in the reader’s name', async (t) => {
+  const { p, ann } = await byService(t, 'service');
   t.equal((await p.s.get('/a', ann)).body, JSON.stringify({ by: ann.authorization }));
   await p.write();
   t.same(p.refreshed(), ['Bearer service + ann']);
@@ -146,14 +153,7 @@ ${routes('per: user')}`);
 });
 
 t.test('a service that is refused ends nobody, and is told of', async (t) => {
-  const { jwks, sign } = await issuer(t, { now: Date.now });
-  const p = await play(t, `identities:
-  user:
-    from: { jwt: { jwks: "${jwks}", issuer: "${ISSUER}", audience: shop } }
-    replay_as: service
-    service: { authorization: Bearer refused, x-on-behalf-of: "{sub}" }
-${routes('per: user')}`);
-  const ann = { authorization: `Bearer ${await sign({ sub: 'ann' })}` };
+  const { p, ann } = await byService(t, 'refused');
   for (const path of ['/a', '/b']) await p.s.get(path, ann);
   await p.write();
   t.equal(p.s.composed!.gateway.people.count('user'), 1);

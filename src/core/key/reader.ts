@@ -109,7 +109,7 @@ function allShown(fields: Fields, { from }: Identity): (Shown | undefined)[] {
   });
 }
 
-const isCookie = (name: string | undefined): boolean => name?.toLowerCase() === 'cookie';
+const isCookie = (name: string): boolean => name.toLowerCase() === 'cookie';
 
 /** One request may end so many of an identity: who shows more than two means no good. */
 const ENDED_MAX = 8;
@@ -118,9 +118,10 @@ const ENDED_MAX = 8;
 export function readersIn(
   fields: Fields, identities: readonly Identity[], readers: Readers,
 ): Reader[] {
-  // Many take the quotes off.
-  const plain = keepFields(fields, () => true)
-    .map((text, i, all) => (isCookie(all[i - 1]) && i % 2 === 1 ? text.replaceAll('"', '') : text));
+  if (identities.length === 0) return [];
+  // Many take the quotes off a cookie.
+  const plain = fields.map((text, i) =>
+    (i % 2 === 1 && isCookie(fields[i - 1]!) ? text.replaceAll('"', '') : text));
   const few = (identity: Identity) => allShown(plain, identity).slice(0, ENDED_MAX);
   return identities.flatMap((identity) => few(identity).flatMap((shown) => {
     const asker = shown && asReader(identity, shown, false, readers);
